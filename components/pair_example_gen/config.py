@@ -1,0 +1,67 @@
+"""What PairExampleGen reads and makes: the ``data`` section of a config."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from components.section import Section
+
+
+class PairCounts(Section):
+    """How many pairs to sample for each split that has no pair list of its own.
+
+    Half of them show one person, half two; fewer where a split does not hold that many.
+    """
+
+    train: int = Field(40_000, ge=2)
+    val: int = Field(10_000, ge=2)
+    test: int = Field(10_000, ge=2)
+
+
+class PairLists(Section):
+    """Pair lists taken as they are instead of sampled pairs: paths, one list or several a split."""
+
+    train: list[str] = []
+    val: list[str] = []
+    test: list[str] = []
+
+
+class SplitShares(Section):
+    """The share of the identities that goes to each split; they sum to 1."""
+
+    train: float = Field(0.7, gt=0, lt=1)
+    val: float = Field(0.15, gt=0, lt=1)
+    test: float = Field(0.15, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> "SplitShares":
+        total = self.train + self.val + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train + val + test is {total:g}; make the three shares sum to 1")
+        return self
+
+
+class DataConfig(Section):
+    """Where faces come from, how identities are split, which pairs are made.
+
+    ``images`` is the folder that holds the image files. Without ``list``, each of its folders is an
+    identity. With ``list``, a CSV file ``image,identity[,split][,attribute...]`` names the images
+    (paths below ``images``), and every further column is an attribute to slice by.
+    """
+
+    images: str
+    list: str | None = None
+    # "hash": by a hash of the identity. "given": as the list's column "split" says.
+    split: Literal["hash", "given"] = "hash"
+    shares: SplitShares = SplitShares()
+    # With split "given" and no val rows: this share of the train identities becomes val.
+    val_from_train: float = Field(0.1, gt=0, lt=1)
+    pairs: PairCounts = PairCounts()
+    pair_lists: PairLists = PairLists()
+    # Keep only this many identities of each split (by hash); 0 keeps all. For small trial runs.
+    limit_identities: int = Field(0, ge=0)
+    # The run fails when a larger share of the images than this is quarantined.
+    max_quarantined: float = Field(0.01, ge=0, le=1)
+    # Larger images than this are quarantined: a decompression bomb is small on disk.
+    max_pixels: int = Field(50_000_000, ge=1)
+    seed: int = 0

@@ -1,0 +1,9 @@
+"""The base of every config section: unknown keys are errors, values do not change."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """A validated, immutable part of the pipeline's config. ``strict`` types, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

@@ -1,0 +1,74 @@
+"""The package: what is installed, and what Beam's ``--setup_file`` ships to remote workers."""
+
+from setuptools import find_packages, setup
+
+SERVING = [
+    "cryptography",
+    "httpx",
+    "prometheus-client",
+    "SQLAlchemy>=2",
+    "starlette",
+    "tensorflow-serving-api==2.16.1",
+    "uvicorn",
+]
+
+KUBEFLOW = ["kfp>=2.5,<3"]
+
+TUNING = ["keras-tuner>=1.4.7"]
+
+DEV = [
+    "mypy",
+    "pytest",
+    "ruff",
+    "types-PyYAML",
+]
+
+setup(
+    name="faceauth",
+    version="0.1.0",
+    description="Face verification with Siamese networks, as a TFX pipeline",
+    # tfx 1.16.0 is built for 3.9 and 3.10 only; see "Versions" in README.md.
+    python_requires=">=3.10,<3.11",
+    packages=find_packages(
+        include=[
+            package
+            for name in ("pipeline", "components", "schemas", "data", "serving")
+            for package in (name, f"{name}.*")
+        ]
+    ),
+    package_data={"schemas": ["*.pbtxt"], "pipeline": ["configs/*.yaml"]},
+    install_requires=[
+        "apache-beam[gcp]==2.65.0",
+        # 2.28 and later scan every installed distribution at import on Python 3.10.
+        "google-api-core<2.25",
+        # Older releases have known deserialisation vulnerabilities (CVE-2025-1550 and later).
+        "keras>=3.12.4,<3.13",
+        "matplotlib",
+        "numpy<2",
+        "Pillow",
+        "pydantic>=2",
+        "PyYAML",
+        "rich",
+        "scikit-learn",
+        # tensorflow_hub imports pkg_resources.
+        "setuptools<81",
+        "tensorboard",
+        "tensorflow==2.16.2",
+        "tensorflow-data-validation==1.16.1",
+        "tensorflow-model-analysis==0.47.1",
+        "tfx==1.16.0",
+    ],
+    extras_require={
+        "serving": SERVING,
+        "kubeflow": KUBEFLOW,
+        "tuning": TUNING,
+        "report": ["Jinja2", "plotly"],
+        "dev": DEV,
+    },
+    entry_points={
+        "console_scripts": [
+            "faceauth-run = pipeline.run:main",
+            "faceauth-data = data.cli:main",
+        ]
+    },
+)
