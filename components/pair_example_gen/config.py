@@ -45,12 +45,12 @@ class DataConfig(Section):
     """Where faces come from, how identities are split, which pairs are made.
 
     ``images`` is the folder that holds the image files. Without ``list``, each of its folders is an
-    identity. With ``list``, a CSV file ``image,identity[,split][,attribute...]`` names the images
+    identity. With ``image_list``, a CSV file ``image,identity[,split][,attribute...]`` names the images
     (paths below ``images``), and every further column is an attribute to slice by.
     """
 
     images: str
-    list: str | None = None
+    image_list: str | None = None
     # "hash": by a hash of the identity. "given": as the list's column "split" says.
     split: Literal["hash", "given"] = "hash"
     shares: SplitShares = SplitShares()
