@@ -4,6 +4,8 @@ from setuptools import find_packages, setup
 
 SERVING = [
     "cryptography",
+    # 1.48 is the last release line that works with protobuf 3.20, which TensorFlow 2.16 needs here.
+    "grpcio-health-checking>=1.48,<1.49",
     "httpx",
     "prometheus-client",
     "SQLAlchemy>=2",
@@ -67,6 +69,7 @@ setup(
     },
     entry_points={
         "console_scripts": [
+            "faceauth = serving.client.cli:main",
             "faceauth-run = pipeline.run:main",
             "faceauth-data = data.cli:main",
         ]
