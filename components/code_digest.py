@@ -23,7 +23,9 @@ def code_digest(*parts: str) -> str:
         elif module.is_file():
             files.append(module)
         else:
-            raise FileNotFoundError(f"components has no part {part!r}: neither {folder} nor {module}")
+            raise FileNotFoundError(
+                f"components has no part {part!r}: neither {folder} nor {module}"
+            )
     digest = hashlib.sha256()
     for file in sorted(set(files)):
         digest.update(str(file.relative_to(_ROOT)).encode() + b"\0")

@@ -29,7 +29,9 @@ PAIR_SET: Final = "pair_set"  # bytes: "sampled", or the name of the pair list w
 
 # scored pairs: a pair, and
 CANDIDATE_DISTANCE: Final = "candidate_distance"  # float: 0 or more, smaller is more alike
-CANDIDATE_SCORE: Final = "candidate_score"  # float: 0 to 1, at least 0.5 when the decision is "same"
+CANDIDATE_SCORE: Final = (
+    "candidate_score"  # float: 0 to 1, at least 0.5 when the decision is "same"
+)
 BASELINE_DISTANCE: Final = "baseline_distance"
 BASELINE_SCORE: Final = "baseline_score"
 

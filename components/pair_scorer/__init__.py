@@ -1,0 +1,1 @@
+"""PairScorer: embeds every distinct image once, then joins embeddings to pairs."""

@@ -1,0 +1,1 @@
+"""Trainer: builds and fits the Siamese model, calibrates its decision, exports the SavedModel."""

@@ -1,0 +1,69 @@
+"""The PairScorer component."""
+
+import json
+from collections.abc import Sequence
+
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import BaseChannel, Channel, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components import features
+from components.pair_scorer.executor import PairScorerExecutor
+
+
+class PairScorerSpec(ComponentSpec):
+    """Inputs, outputs and parameters of PairScorer."""
+
+    PARAMETERS = {  # noqa: RUF012
+        "splits": ExecutionParameter(type=str),
+        "code_digest": ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        "images": ChannelParameter(type=standard_artifacts.Examples),
+        "pairs": ChannelParameter(type=standard_artifacts.Examples),
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
+    }
+    OUTPUTS = {  # noqa: RUF012
+        "scored_pairs": ChannelParameter(type=standard_artifacts.Examples),
+    }
+
+
+class PairScorer(base_beam_component.BaseBeamComponent):
+    """Scores pairs: embeds each distinct image once, compares embeddings pair by pair.
+
+    Args:
+      images: Examples of images, as PairExampleGen writes them.
+      pairs: Examples of pairs, as PairExampleGen writes them.
+      model: The candidate.
+      baseline_model: The model to compare it with; may resolve to none.
+      code_digest: Of the scorer's source, for the cache.
+      splits: Which splits to score.
+
+    Output ``scored_pairs``: the pairs, each with ``candidate_distance`` and ``candidate_score`` and,
+    where there is a baseline, ``baseline_distance`` and ``baseline_score``.
+    """
+
+    SPEC_CLASS = PairScorerSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(PairScorerExecutor)
+
+    def __init__(
+        self,
+        images: BaseChannel,
+        pairs: BaseChannel,
+        model: BaseChannel,
+        code_digest: str,
+        baseline_model: BaseChannel | None = None,
+        splits: Sequence[str] = (features.TEST,),
+    ):
+        super().__init__(
+            spec=PairScorerSpec(
+                images=images,
+                pairs=pairs,
+                model=model,
+                baseline_model=baseline_model,
+                splits=json.dumps(list(splits)),
+                code_digest=code_digest,
+                scored_pairs=Channel(type=standard_artifacts.Examples),
+            )
+        )

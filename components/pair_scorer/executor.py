@@ -1,0 +1,60 @@
+"""PairScorer's executor: artifacts in, a Beam pipeline run, artifacts out."""
+
+import json
+import os
+from typing import Any
+
+from absl import logging
+from tfx import types
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.pair_scorer.scoring import COUNTERS, score_split
+
+
+class PairScorerExecutor(BaseBeamExecutor):
+    """Scores the pairs of the configured splits."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs. See ``PairScorer`` for the inputs and outputs."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        splits = json.loads(exec_properties["splits"])
+        models = [artifact_utils.get_single_instance(input_dict["model"])]
+        if input_dict.get("baseline_model"):
+            models.append(artifact_utils.get_single_instance(input_dict["baseline_model"]))
+        paths = tuple(
+            path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+            for model in models
+        )
+        output = artifact_utils.get_single_instance(output_dict["scored_pairs"])
+        output.split_names = artifact_utils.encode_split_names(splits)
+        output.span = 0
+        examples_utils.set_payload_format(output, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        pipeline = self._make_beam_pipeline()
+        for split in splits:
+            folder = artifact_utils.get_split_uri([output], split)
+            score_split(
+                pipeline,
+                split,
+                io_utils.all_files_pattern(
+                    artifact_utils.get_split_uri(input_dict["images"], split)
+                ),
+                io_utils.all_files_pattern(
+                    artifact_utils.get_split_uri(input_dict["pairs"], split)
+                ),
+                paths,
+                os.path.join(folder, "scored_pairs"),
+            )
+        result = pipeline.run()
+        result.wait_until_finish()
+        for counter in result.metrics().query()["counters"]:
+            if counter.key.metric.namespace == COUNTERS:
+                logging.info("PairScorer: %s %d", counter.key.metric.name, counter.committed)

@@ -1,0 +1,75 @@
+"""The Trainer component: TFX's, with one more input, the pairs."""
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.proto import trainer_pb2
+from tfx.types import BaseChannel, Channel, component_spec, standard_artifacts
+from tfx.types.standard_component_specs import TrainerSpec
+from tfx.utils import json_utils
+
+from components.metrics.decision import DecisionConfig
+from components.trainer.config import TrainingConfig
+from components.trainer.executor import SiameseTrainerExecutor
+from components.transform.config import ImageConfig
+
+RUN_FN = "components.trainer.run_fn.run_fn"
+
+
+class SiameseTrainerSpec(component_spec.ComponentSpec):
+    """TrainerSpec and the input ``pairs``."""
+
+    PARAMETERS = TrainerSpec.PARAMETERS
+    INPUTS = {
+        **TrainerSpec.INPUTS,
+        "pairs": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
+    OUTPUTS = TrainerSpec.OUTPUTS
+
+
+class SiameseTrainer(base_component.BaseComponent):
+    """Fits a Siamese model on images and pairs, calibrates it on val pairs and exports it.
+
+    Args:
+      examples: Transform's images.
+      pairs: Pairs by image id.
+      transform_graph: Goes into the exported model.
+      training: The training section.
+      image: The image section.
+      decision: What the threshold is chosen for.
+      code_digest: Of the trainer's source, for the cache.
+      hyperparameters: From a Tuner; optional.
+    """
+
+    SPEC_CLASS = SiameseTrainerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(SiameseTrainerExecutor)
+
+    def __init__(
+        self,
+        examples: BaseChannel,
+        pairs: BaseChannel,
+        transform_graph: BaseChannel,
+        training: TrainingConfig,
+        image: ImageConfig,
+        decision: DecisionConfig,
+        code_digest: str,
+        hyperparameters: BaseChannel | None = None,
+    ):
+        spec = SiameseTrainerSpec(
+            examples=examples,
+            pairs=pairs,
+            transform_graph=transform_graph,
+            hyperparameters=hyperparameters,
+            run_fn=RUN_FN,
+            train_args=trainer_pb2.TrainArgs(),
+            eval_args=trainer_pb2.EvalArgs(),
+            custom_config=json_utils.dumps(
+                {
+                    "training": training.model_dump_json(),
+                    "image": image.model_dump_json(),
+                    "decision": decision.model_dump_json(),
+                    "code_digest": code_digest,
+                }
+            ),
+            model=Channel(type=standard_artifacts.Model),
+            model_run=Channel(type=standard_artifacts.ModelRun),
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,132 @@
+"""What is trained and how: the ``training`` section of a config."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from components.section import Section
+
+Paradigm = Literal["contrastive", "binary", "triplet", "supcon", "arcface", "cosface"]
+Comparer = Literal["euclidean", "cosine", "sigmoid", "plda"]
+Sampler = Literal["pairs", "fresh_pairs", "identities"]
+
+# Which samplers feed which paradigm: pair losses take any, the others need identities in a batch.
+_SAMPLERS: dict[str, tuple[str, ...]] = {
+    "contrastive": ("pairs", "fresh_pairs", "identities"),
+    "binary": ("pairs", "fresh_pairs", "identities"),
+    "triplet": ("identities",),
+    "supcon": ("identities",),
+    "arcface": ("identities",),
+    "cosface": ("identities",),
+}
+
+
+class AugmentationConfig(Section):
+    """Random changes of the training images; all off at evaluation.
+
+    A range ``x`` means uniform in -x to x; a probability ``p`` applies to each image by itself.
+    """
+
+    flip: bool = True
+    rotation: float = Field(8.0, ge=0, le=180, description="degrees")
+    zoom: float = Field(0.14, ge=0, lt=1, description="relative scale")
+    aspect: float = Field(0.05, ge=0, lt=1, description="relative stretch of one side")
+    shift: float = Field(0.06, ge=0, lt=1, description="share of the side")
+    brightness: float = Field(0.0, ge=0, le=1, description="added, in units of full scale")
+    contrast: float = Field(0.0, ge=0, lt=1, description="relative, about the mean")
+    gamma: float = Field(0.35, ge=0, le=2, description="exponent e^(-x to x)")
+    shading: float = Field(0.2, ge=0, le=1, description="linear ramp across the image")
+    cutout: float = Field(0.5, ge=0, le=1, description="probability")
+    cutout_size: tuple[float, float] = Field((0.16, 0.5), description="side, share of the image")
+    blur: float = Field(0.0, ge=0, le=1, description="probability")
+    jpeg: float = Field(0.0, ge=0, le=1, description="probability")
+    same_for_pair: bool = Field(False, description="both images of a pair change alike")
+
+    @model_validator(mode="after")
+    def _sizes_in_order(self) -> "AugmentationConfig":
+        low, high = self.cutout_size
+        if not 0 < low <= high < 1:
+            raise ValueError(
+                f"cutout_size {[low, high]} is not [low, high] with 0 < low <= high < 1"
+            )
+        return self
+
+
+class NetworkConfig(Section):
+    """The embedding network that both images of a pair share."""
+
+    name: Literal["residual", "cnn"] = "residual"
+    embedding_size: int = Field(128, ge=2, le=4096)
+    width: int = Field(16, ge=4, le=256, description="channels of the first block")
+    dropout: float = Field(0.2, ge=0, lt=1)
+    l2: float = Field(0.0, ge=0, description="L2 penalty on kernels")
+    batch_norm: bool = True
+    # Embeddings of unit length: distances lie in 0 to 2, so that a margin means something.
+    normalize: bool = True
+    # Embed an image and its mirror image and add the two: steadier, at twice the cost.
+    mirror: bool = False
+
+
+class OptimizerConfig(Section):
+    """AdamW (Loshchilov & Hutter 2019) with warm-up and cosine decay."""
+
+    learning_rate: float = Field(3e-3, gt=0, le=1)
+    weight_decay: float = Field(0.05, ge=0)
+    beta_2: float = Field(0.99, gt=0, lt=1)
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps")
+    clip_norm: float | None = Field(None, gt=0)
+    ema: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0 is off")
+
+
+class TrainingConfig(Section):
+    """The whole of training. ``epochs`` times ``steps_per_epoch`` batches are seen."""
+
+    paradigm: Paradigm = "contrastive"
+    comparer: Comparer | None = None
+    sampler: Sampler = "pairs"
+    margin: float = Field(1.0, gt=0)
+    temperature: float = Field(0.07, gt=0)
+    scale: float = Field(30.0, gt=0, description="of the logits of arcface and cosface")
+    mining: Literal["none", "semi_hard", "hard"] = "none"
+
+    # The side of the network's input: a random crop of the prepared image in training, its centre
+    # at evaluation. None takes the prepared image whole.
+    input_size: int | None = Field(None, ge=8)
+    network: NetworkConfig = NetworkConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+
+    batch_pairs: int = Field(64, ge=1, description="with the pair samplers")
+    identities_per_batch: int = Field(32, ge=2, description="with sampler: identities")
+    images_per_identity: int = Field(4, ge=2, description="with sampler: identities")
+    epochs: int = Field(10, ge=1)
+    # None: as many as it takes to see each pair (or each image) once.
+    steps_per_epoch: int | None = Field(None, ge=1)
+    # Stop after this many epochs without a better val EER; the best epoch's weights are exported.
+    patience: int | None = Field(None, ge=1)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "TrainingConfig":
+        if self.sampler not in _SAMPLERS[self.paradigm]:
+            raise ValueError(
+                f"sampler {self.sampler!r} does not feed paradigm {self.paradigm!r}; "
+                f"use one of {', '.join(_SAMPLERS[self.paradigm])}"
+            )
+        if (self.comparer == "sigmoid") != (self.paradigm == "binary") and (
+            self.comparer == "sigmoid"
+        ):
+            raise ValueError(
+                f"comparer 'sigmoid' is the head that paradigm 'binary' learns; {self.paradigm!r} "
+                "has none. Use euclidean, cosine or plda"
+            )
+        return self
+
+    @property
+    def chosen_comparer(self) -> Comparer:
+        """The comparer, where none is given the one that suits the paradigm."""
+        if self.comparer is not None:
+            return self.comparer
+        if self.paradigm == "binary":
+            return "sigmoid"
+        return "euclidean" if self.paradigm in ("contrastive", "triplet") else "cosine"

@@ -1,0 +1,130 @@
+"""The embedding networks: uint8 pixels in, one embedding an image out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from components.trainer.config import NetworkConfig
+
+
+@keras.saving.register_keras_serializable(package="faceauth")
+class Standardize(layers.Layer):
+    """Each image to zero mean and unit variance over its own pixels.
+
+    The deviation is held above that of one grey level, so that a blank image gives zeros.
+    """
+
+    def call(self, images: Any) -> Any:
+        """Returns float ``[N, H, W, C]`` for uint8 or float ``[N, H, W, C]``."""
+        images = ops.cast(images, self.compute_dtype)
+        mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
+        deviation = ops.std(images, axis=(1, 2, 3), keepdims=True)
+        return (images - mean) / ops.maximum(deviation, 1.0)
+
+
+def _regularizer(config: NetworkConfig) -> keras.regularizers.Regularizer | None:
+    return keras.regularizers.L2(config.l2) if config.l2 else None
+
+
+def _norm(x: Any, config: NetworkConfig, name: str) -> Any:
+    # The default momentum of .99 leaves the averages near their start in a short training.
+    return layers.BatchNormalization(momentum=0.9, name=name)(x) if config.batch_norm else x
+
+
+def _conv(x: Any, filters: int, size: int, stride: int, config: NetworkConfig, name: str) -> Any:
+    return layers.Conv2D(
+        filters,
+        size,
+        strides=stride,
+        padding="same",
+        use_bias=not config.batch_norm,
+        kernel_initializer="he_normal",
+        kernel_regularizer=_regularizer(config),
+        name=name,
+    )(x)
+
+
+def _residual_block(x: Any, filters: int, stride: int, config: NetworkConfig, name: str) -> Any:
+    shortcut = x
+    if stride != 1 or x.shape[-1] != filters:
+        shortcut = _conv(x, filters, 1, stride, config, f"{name}_shortcut")
+        shortcut = _norm(shortcut, config, f"{name}_shortcut_bn")
+    y = _norm(_conv(x, filters, 3, stride, config, f"{name}_conv1"), config, f"{name}_bn1")
+    y = layers.ReLU(name=f"{name}_relu1")(y)
+    y = _norm(_conv(y, filters, 3, 1, config, f"{name}_conv2"), config, f"{name}_bn2")
+    return layers.ReLU(name=f"{name}_relu2")(layers.Add(name=f"{name}_add")([shortcut, y]))
+
+
+def _residual(x: Any, config: NetworkConfig) -> Any:
+    """A small residual network (He et al. 2016): a stem and four blocks, each of half the side."""
+    x = _conv(x, config.width, 5, 2, config, "stem_conv")
+    x = layers.ReLU(name="stem_relu")(_norm(x, config, "stem_bn"))
+    for index in range(4):
+        stride = 1 if index == 0 else 2
+        x = _residual_block(x, config.width * 2**index, stride, config, f"block{index + 1}")
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dropout(config.dropout, name="dropout")(x)
+    x = layers.Dense(
+        config.embedding_size,
+        use_bias=not config.batch_norm,
+        kernel_regularizer=_regularizer(config),
+        name="embedding",
+    )(x)
+    if config.batch_norm:
+        x = layers.BatchNormalization(momentum=0.9, scale=False, name="embedding_bn")(x)
+    return x
+
+
+def _cnn(x: Any, config: NetworkConfig) -> Any:
+    """The reference system's network: three convolutions with pooling, averaged, one dense layer."""
+    for index, filters in enumerate((config.width, config.width * 2, config.width * 4)):
+        x = _conv(x, filters, 3, 1, config, f"conv{index + 1}")
+        x = layers.ReLU(name=f"relu{index + 1}")(_norm(x, config, f"bn{index + 1}"))
+        x = layers.MaxPooling2D(name=f"pool{index + 1}")(x)
+        x = layers.Dropout(config.dropout, name=f"dropout{index + 1}")(x)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    return layers.Dense(
+        config.embedding_size, kernel_regularizer=_regularizer(config), name="embedding"
+    )(x)
+
+
+NETWORKS: dict[str, Callable[[Any, NetworkConfig], Any]] = {"residual": _residual, "cnn": _cnn}
+
+
+def build_network(config: NetworkConfig, shape: tuple[int, int, int]) -> keras.Model:
+    """The embedding network that a config names.
+
+    Args:
+      config: Which network, and its sizes.
+      shape: Height, width and channels of its input.
+
+    Returns:
+      A model from uint8 ``[N, H, W, C]`` to float32 ``[N, embedding_size]``, not normalised.
+    """
+    inputs = keras.Input(shape, dtype="uint8", name="pixels")
+    x = Standardize(name="standardize")(inputs)
+    return keras.Model(inputs, NETWORKS[config.name](x, config), name=config.name)
+
+
+def finish_embedding(raw: Any, config: NetworkConfig) -> Any:
+    """What follows the network: unit length, if the config says so. float ``[N, D]`` in and out."""
+    return ops.normalize(raw, axis=-1) if config.normalize else raw
+
+
+def embed_pixels(network: keras.Model, pixels: Any, config: NetworkConfig) -> Any:
+    """The embeddings of images as evaluation and serving compute them.
+
+    Args:
+      network: From ``build_network``.
+      pixels: uint8 ``[N, H, W, C]``.
+      config: The network's config; with ``mirror``, image and mirror image are added.
+
+    Returns:
+      float32 ``[N, D]``.
+    """
+    raw = network(pixels, training=False)
+    if config.mirror:
+        raw = raw + network(ops.flip(pixels, axis=2), training=False)
+    return finish_embedding(raw, config)

@@ -1,0 +1,99 @@
+"""The model that is fitted: augmentation, the shared network, the paradigm's loss, averaged weights."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from components.trainer.augmentation import Augmenter
+from components.trainer.config import TrainingConfig
+from components.trainer.networks import build_network, embed_pixels, finish_embedding
+from components.trainer.paradigms import build_paradigm
+
+
+def centre_crop(images: tf.Tensor, size: int) -> tf.Tensor:
+    """The central ``size`` x ``size`` of ``[N, H, W, C]``."""
+    top, left = (images.shape[1] - size) // 2, (images.shape[2] - size) // 2
+    return images[:, top : top + size, left : left + size]
+
+
+class SiameseModel(keras.Model):
+    """One network, applied to every image of a batch, under one of the paradigms.
+
+    Args:
+      config: The training section.
+      image_shape: Height, width and channels of the prepared images.
+      classes: Number of train identities.
+
+    Raises:
+      ValueError: ``input_size`` is larger than the prepared images.
+    """
+
+    def __init__(self, config: TrainingConfig, image_shape: tuple[int, int, int], classes: int):
+        super().__init__(name="siamese")
+        height, _, channels = image_shape
+        size = config.input_size or height
+        if size > height:
+            raise ValueError(
+                f"training.input_size is {size} and image.size {height}; "
+                "make the input no larger than the prepared image"
+            )
+        self.config = config
+        self.input_size = size
+        self.network = build_network(config.network, (size, size, channels))
+        self.paradigm = build_paradigm(config, classes)
+        self.paradigm.build((None, config.network.embedding_size))
+        if hasattr(self.paradigm, "head"):
+            embedding = (None, config.network.embedding_size)
+            self.paradigm.head.build([embedding, embedding])
+        self.augmenter = Augmenter(config.augmentation, size)
+        self.averages: list[keras.Variable] = []
+        self.built = True
+
+    def compile(self, **options: Any) -> None:
+        """Sets the optimizer and makes room for the averaged weights."""
+        super().compile(**options)
+        if self.config.optimizer.ema and not self.averages:
+            self.averages = [
+                keras.Variable(weight.value, trainable=False, name=f"ema_{index}")
+                for index, weight in enumerate(self.trainable_variables)
+            ]
+
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One step on uint8 images ``[B, H, W, C]`` and the targets of the paradigm."""
+        images, targets = data
+        pixels = self.augmenter(images, pairs=self.paradigm.pairs_given)
+        with tf.GradientTape() as tape:
+            embeddings = finish_embedding(self.network(pixels, training=True), self.config.network)
+            loss, report = self.paradigm(embeddings, targets)
+            total = loss + sum(self.network.losses)
+        gradients = tape.gradient(total, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        self._average_weights()
+        # Collapse shows here: embeddings that are all alike have no variance.
+        spread = tf.reduce_mean(tf.math.reduce_variance(embeddings, axis=0))
+        return {"loss": total, "embedding_variance": spread, **report}
+
+    def _average_weights(self) -> None:
+        """Moves the averages towards the weights, early on faster (as TensorFlow's own class)."""
+        if not self.averages:
+            return
+        step = tf.cast(self.optimizer.iterations, tf.float32)
+        keep = tf.minimum(self.config.optimizer.ema, (1 + step) / (10 + step))
+        for average, weight in zip(self.averages, self.trainable_variables, strict=True):
+            average.assign(keep * average.value + (1 - keep) * weight.value)
+
+    def swap_averages(self) -> None:
+        """Exchanges weights and averages; called twice, nothing has changed."""
+        for average, weight in zip(
+            self.averages, self.trainable_variables, strict=bool(self.averages)
+        ):
+            held = weight.numpy()
+            weight.assign(average.value)
+            average.assign(held)
+
+    @tf.function(reduce_retracing=True)
+    def embed(self, images: tf.Tensor) -> tf.Tensor:
+        """Embeddings, float32 ``[N, D]``, of prepared images, uint8 ``[N, H, W, C]``."""
+        pixels = centre_crop(images, self.input_size)
+        return embed_pixels(self.network, pixels, self.config.network)
