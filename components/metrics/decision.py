@@ -44,12 +44,12 @@ class DecisionConfig(Section):
     objective: Literal["accuracy", "eer", "max_far", "min_recall", "f_beta", "expected_cost"] = (
         "accuracy"
     )
-    max_far: float | None = Field(None, gt=0, le=1)
-    min_recall: float | None = Field(None, gt=0, le=1)
-    beta: float | None = Field(None, gt=0, allow_inf_nan=False)
-    false_accept_cost: float | None = Field(None, gt=0, allow_inf_nan=False)
-    false_reject_cost: float | None = Field(None, gt=0, allow_inf_nan=False)
-    same_prior: float | None = Field(None, gt=0, lt=1)
+    max_far: float | None = Field(default=None, gt=0, le=1)
+    min_recall: float | None = Field(default=None, gt=0, le=1)
+    beta: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    false_accept_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    false_reject_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    same_prior: float | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _parameters_fit(self) -> "DecisionConfig":

@@ -1,0 +1,56 @@
+"""How far scores can be read as probabilities."""
+
+import numpy as np
+import numpy.typing as npt
+
+from components.metrics.roc import FloatArray, IntArray, check_pairs
+
+
+def _check(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[FloatArray, IntArray]:
+    found, marks = check_pairs(scores, labels)
+    if found.min() < 0 or found.max() > 1:
+        raise ValueError(f"scores reach from {found.min()} to {found.max()}; they lie in [0, 1]")
+    return found.astype(np.float64), marks
+
+
+def brier_score(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """The mean of ``(score - label) ** 2``: 0 is best, 0.25 is a score of 0.5 for all.
+
+    See Brier, "Verification of forecasts expressed in terms of probability" (1950).
+
+    Args:
+      scores: [N], in [0, 1].
+      labels: [N], 1 same and 0 different.
+
+    Raises:
+      ValueError: There is no pair, a shape or a label is wrong, or a score is outside [0, 1].
+    """
+    found, marks = _check(scores, labels)
+    return float(np.mean((found - marks) ** 2))
+
+
+def expected_calibration_error(
+    scores: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 15
+) -> float:
+    """The mean distance between the score and the share of genuine pairs that have it.
+
+    Scores are put in equally wide bins, closed above; each bin's ``|mean score - mean label|``
+    counts by its number of pairs. See Guo, Pleiss, Sun and Weinberger, "On calibration of modern
+    neural networks" (2017), which has 15 bins. It holds for the mix of genuine and impostor pairs
+    at hand only.
+
+    Args:
+      scores: [N], in [0, 1].
+      labels: [N], 1 same and 0 different.
+      bins: 1 or more.
+
+    Raises:
+      ValueError: As ``brier_score``, or ``bins`` is below 1.
+    """
+    if bins < 1:
+        raise ValueError(f"bins is {bins}; give 1 or more")
+    found, marks = _check(scores, labels)
+    edges = np.linspace(0, 1, bins + 1)
+    index = np.searchsorted(edges[1:-1], found, side="left")
+    # |sum of score - label| of a bin is its pairs times |mean score - mean label|.
+    return float(np.abs(np.bincount(index, found - marks)).sum() / found.size)
