@@ -1,48 +1,12 @@
-"""Draws a synthetic face, lit from nowhere in particular; ``_face_photo`` takes the picture.
-
-Every shape is a polygon in face units (see ``_face_params``), moved by one projection that turns the
-head: a point on the face lies on an ellipsoid, so that features slide and shrink towards the side the
-head turns to, while the outline stays where it is.
-"""
-
-from collections.abc import Iterable
+"""The parts of a synthetic face in the order they are drawn: body, head, nose, eyes, mouth."""
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
 
+from data._easel import Easel, Points, curve, oval
 from data._face_params import Colour, Identity, Shot, mix
 
-Points = np.ndarray  # float64 [n, 2]: x, y in face units
-
-_DEPTH = 0.62  # how far the middle of the face is in front of the outline
 _DARK: Colour = (24, 14, 16)
 _WHITE: Colour = (255, 255, 255)
-
-
-def curve(controls: Iterable[tuple[float, float]], steps: int = 8) -> Points:
-    """A smooth line through ``controls`` (Catmull-Rom), ``steps`` points from each to the next."""
-    given = np.array(list(controls), dtype=np.float64)
-    padded = np.vstack([2 * given[0] - given[1], given, 2 * given[-1] - given[-2]])
-    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
-    pieces = [
-        0.5
-        * (
-            2 * b
-            + (c - a) * t
-            + (2 * a - 5 * b + 4 * c - d) * t**2
-            + (3 * b - a - 3 * c + d) * t**3
-        )
-        for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False)
-    ]
-    return np.vstack([*pieces, given[-1:]])
-
-
-def oval(x: float, y: float, width: float, height: float, angle: float = 0.0) -> Points:
-    """An ellipse with half axes ``width`` and ``height``, turned by ``angle`` radians."""
-    theta = np.linspace(0, 2 * np.pi, 28, endpoint=False)
-    local = np.stack([width * np.cos(theta), height * np.sin(theta)], axis=1)
-    cos, sin = np.cos(angle), np.sin(angle)
-    return local @ np.array([[cos, sin], [-sin, cos]]) + (x, y)
 
 
 def head_outline(person: Identity, grow: float = 0.0) -> Points:
@@ -55,87 +19,6 @@ def head_outline(person: Identity, grow: float = 0.0) -> Points:
     x *= 1 - person.jaw_taper * np.clip(y, 0, 1) ** 1.2
     y = np.where(y > 0, y * person.chin, y * 0.98)
     return np.stack([x * (1 + grow), y * (1 + grow)], axis=1)
-
-
-class Easel:
-    """An RGB canvas of ``side`` pixels on which shapes are drawn in face units."""
-
-    def __init__(self, background: Image.Image, shot: Shot) -> None:
-        self.image = background
-        self.side = background.width
-        self.unit = shot.half_height * self.side  # pixels in one face unit
-        self._shot = shot
-        self._pen = ImageDraw.Draw(self.image, "RGBA")
-
-    def project(self, points: Points, lift: float | None = None) -> np.ndarray:
-        """Face units to pixels, float64 [n, 2].
-
-        Args:
-            points: float64 [n, 2].
-            lift: distance in front of the outline's plane. None puts the points on the face.
-        """
-        shot = self._shot
-        x, y = points[:, 0], points[:, 1]
-        if lift is None:
-            z = _DEPTH * np.sqrt(np.clip(1 - (x / 0.95) ** 2 - (y / 1.35) ** 2, 0, 1))
-            x = x * np.cos(shot.yaw) + z * np.sin(shot.yaw)
-        else:
-            z = np.full_like(x, lift)
-            x = x + z * np.sin(shot.yaw)
-        y = y + z * np.sin(shot.pitch)
-        cos, sin = np.cos(shot.roll), np.sin(shot.roll)
-        turned = np.stack([x * cos - y * sin, x * sin + y * cos], axis=1)
-        return turned * self.unit + np.array(shot.centre) * self.side
-
-    def fill(
-        self, points: Points, colour: Colour, alpha: float = 1.0, lift: float | None = None
-    ) -> None:
-        """Fills a polygon; ``alpha`` in [0, 1] is how much it covers."""
-        self.fill_pixels(self.project(points, lift), colour, alpha)
-
-    def stroke(
-        self,
-        points: Points,
-        colour: Colour,
-        width: float,
-        alpha: float = 1.0,
-        lift: float | None = None,
-    ) -> None:
-        """Draws a line ``width`` face units thick."""
-        self.stroke_pixels(self.project(points, lift), colour, width, alpha)
-
-    def fill_pixels(self, pixels: np.ndarray, colour: Colour, alpha: float = 1.0) -> None:
-        """Fills a polygon of projected points: for shapes with points at more than one lift."""
-        self._pen.polygon(pixels.ravel().tolist(), fill=_ink(colour, alpha))
-
-    def stroke_pixels(
-        self, pixels: np.ndarray, colour: Colour, width: float, alpha: float = 1.0
-    ) -> None:
-        """Draws a line through projected points, ``width`` face units thick."""
-        thickness = max(1, round(width * self.unit))
-        self._pen.line(pixels.ravel().tolist(), _ink(colour, alpha), thickness, joint="curve")
-
-    def mask(self, *shapes: Points, softness: float = 0.0) -> Image.Image:
-        """A mask (mode L) of polygons on the face, blurred by ``softness`` face units."""
-        return self.mask_pixels(*(self.project(points) for points in shapes), softness=softness)
-
-    def mask_pixels(self, *polygons: np.ndarray, softness: float = 0.0) -> Image.Image:
-        """A mask (mode L) of polygons of projected points, blurred by ``softness`` face units."""
-        mask = Image.new("L", self.image.size, 0)
-        pen = ImageDraw.Draw(mask)
-        for pixels in polygons:
-            pen.polygon(pixels.ravel().tolist(), fill=255)
-        return mask.filter(ImageFilter.BoxBlur(softness * self.unit)) if softness else mask
-
-    def tint(self, mask: Image.Image, colour: Colour, alpha: float) -> None:
-        """Lays ``colour`` over what ``mask`` lets through."""
-        table = [round(value * alpha) for value in range(256)]
-        self.image.paste(_ink(colour, 1.0)[:3], (0, 0), mask.point(table))
-
-
-def _ink(colour: Colour, alpha: float) -> tuple[int, int, int, int]:
-    red, green, blue = colour
-    return round(red), round(green), round(blue), round(255 * alpha)
 
 
 def draw_body(easel: Easel, person: Identity, shot: Shot) -> None:
@@ -161,49 +44,52 @@ def draw_body(easel: Easel, person: Identity, shot: Shot) -> None:
             easel.fill(np.array(lapel), edge, lift=-0.2)
 
 
-def draw_head(easel: Easel, person: Identity) -> None:
-    """Ears, skin, soft shadows, and the marks on the skin."""
+def draw_head(easel: Easel, person: Identity, rng: np.random.Generator) -> None:
+    """Ears, skin, soft shadows and marks; ``rng`` must be the person's: freckles stay in place."""
     skin, shadow = person.skin, mix(person.skin, (70, 20, 24), 0.42)
-    light = mix(person.skin, (255, 244, 226), 0.5)
     for sign in (-1, 1):
         ear_x = sign * (person.head_width + 0.01)
         ear = oval(ear_x, 0.06, person.ear_size * 0.55, person.ear_size, sign * 0.2)
         easel.fill(ear, mix(skin, shadow, 0.25), lift=-0.05)
         inner = oval(ear_x, 0.06, person.ear_size * 0.28, person.ear_size * 0.62, sign * 0.2)
         easel.fill(inner, mix(skin, shadow, 0.7), lift=-0.05)
-    outline = head_outline(person)
-    easel.fill(outline, skin, lift=0.0)
+    outline = easel.project(head_outline(person), 0.0)
+    easel.fill_pixels(outline, skin)
+    # On a copy, of which only the head is kept: what lies on the far side must not stick out.
+    surface = easel.copy()
+    _draw_soft_shadows(surface, person)
+    _draw_marks(surface, person, rng)
+    easel.reveal(surface.image, easel.mask_pixels(outline))
 
+
+def _draw_soft_shadows(easel: Easel, person: Identity) -> None:
+    shadow = mix(person.skin, (70, 20, 24), 0.42)
     eyes = [oval(sign * person.eye_x, person.eye_y - 0.03, 0.2, 0.13) for sign in (-1, 1)]
     under_lip = oval(0, person.mouth_y + person.lower_lip + 0.1, 0.16, 0.035)
     easel.tint(easel.mask(*eyes, under_lip, softness=0.08), shadow, 0.42)
     cheeks = [oval(sign * person.head_width * 0.58, 0.3, 0.17, 0.13) for sign in (-1, 1)]
-    easel.tint(
-        easel.mask(*cheeks, softness=0.09), mix(skin, (214, 70, 70), 0.55), 0.25 + person.blush
-    )
-    highlights = [
-        oval(0, -0.52, 0.3, 0.12),
-        oval(0, person.chin - 0.17, 0.09, 0.06),
-    ]
+    red = mix(person.skin, (214, 70, 70), 0.55)
+    easel.tint(easel.mask(*cheeks, softness=0.09), red, 0.25 + person.blush)
+    highlights = [oval(0, -0.52, 0.3, 0.12), oval(0, person.chin - 0.17, 0.09, 0.06)]
+    light = mix(person.skin, (255, 244, 226), 0.5)
     easel.tint(easel.mask(*highlights, softness=0.1), light, 0.45)
 
 
-def draw_marks(easel: Easel, person: Identity, rng: np.random.Generator) -> None:
-    """Freckles, moles and a scar; ``rng`` must be the person's, so that they stay in place."""
+def _draw_marks(easel: Easel, person: Identity, rng: np.random.Generator) -> None:
     brown = mix(person.skin, (86, 40, 24), 0.72)
     if person.freckles:
         for _ in range(26):
             x = float(rng.normal(0, 0.3))
             y = float(rng.normal(0.22, 0.09))
-            easel.fill(oval(x, y, 0.016, 0.016), brown, 0.75)
+            easel.fill(oval(x, y, 0.016, 0.016), brown, 0.5)
     for x, y, radius in person.moles:
         easel.fill(oval(x * person.head_width / 0.75, y, radius, radius), mix(brown, _DARK, 0.45))
     if person.scar is not None:
         x, y, angle = person.scar
         reach = np.array([np.cos(angle), np.sin(angle)]) * 0.14
-        line = np.array([(x, y) - reach, (x, y), (x, y) + reach])
+        line = np.array([-1, 0, 1])[:, None] * reach + np.array((x, y))
         easel.stroke(line, mix(person.skin, (206, 96, 96), 0.6), 0.035)
-        easel.stroke(line + (0.0, 0.015), mix(person.skin, _WHITE, 0.5), 0.014)
+        easel.stroke(line + np.array((0.0, 0.015)), mix(person.skin, _WHITE, 0.5), 0.014)
 
 
 def draw_eyes(easel: Easel, person: Identity, shot: Shot) -> None:
@@ -211,8 +97,8 @@ def draw_eyes(easel: Easel, person: Identity, shot: Shot) -> None:
     shut = max(0.08, shot.eye_open)
     top, bottom = person.eye_height * shut, person.eye_height * 0.72 * shut
     lid = mix(person.skin, (52, 20, 22), 0.62)
-    almonds, balls = [], easel.image.copy()
-    ball_easel = Easel(balls, shot)
+    # The eyeballs are drawn whole on a copy; the almonds between the lids let them through.
+    almonds, ball_easel = [], easel.copy()
     for sign in (-1, 1):
         x, y, half = sign * person.eye_x, person.eye_y, person.eye_width
         slope = -person.eye_tilt * sign * half
@@ -228,15 +114,15 @@ def draw_eyes(easel: Easel, person: Identity, shot: Shot) -> None:
         ball_easel.fill(oval(iris_x, iris_y, radius * 0.82, radius * 0.82), person.iris)
         ball_easel.fill(oval(iris_x, iris_y, radius * 0.42, radius * 0.42), (12, 10, 12))
         ball_easel.fill(oval(iris_x - 0.025, iris_y - 0.028, 0.018, 0.018), _WHITE)
-    easel.image.paste(balls, (0, 0), easel.mask(*almonds))
+    easel.reveal(ball_easel.image, easel.mask(*almonds))
     for sign, almond in zip((-1, 1), almonds, strict=True):
         upper = almond[: len(almond) // 2]
         easel.stroke(upper, mix(lid, _DARK, 0.6), 0.042 if person.lashes else 0.028)
         easel.stroke(almond[len(almond) // 2 :], lid, 0.012, 0.7)
-        easel.stroke(upper - (0, 0.045), lid, 0.014, 0.55)
+        easel.stroke(upper - np.array((0, 0.045)), lid, 0.014, 0.55)
         if person.lashes:
             tip = upper[-1] if sign > 0 else upper[0]
-            wing = np.array([tip, tip + (sign * 0.05, -0.045)])
+            wing = np.vstack([tip, tip + np.array((sign * 0.05, -0.045))])
             easel.stroke(wing, mix(lid, _DARK, 0.6), 0.03)
         _draw_brow(easel, person, shot, sign)
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from data._face_drawing import Easel, Points, curve, head_outline, oval
+from data._easel import Easel, Points, curve, oval
+from data._face_drawing import head_outline
 from data._face_params import Colour, Identity, Shot, mix
 
 _DARK: Colour = (18, 14, 16)
@@ -56,8 +57,8 @@ def _hairline(person: Identity) -> list[tuple[float, float]]:
     inner: dict[str, list[tuple[float, float]]] = {
         "side": [(-side * wide * 0.62, top + 0.24), (-side * wide * 0.1, top + 0.06),
                  (side * wide * 0.42, top - 0.2), (side * wide * 0.72, top + 0.12)],
-        "receding": [(wide * 0.62, top - 0.2), (wide * 0.25, top - 0.02), (-wide * 0.25, top - 0.02),
-                     (-wide * 0.62, top - 0.2)],
+        "receding": [(wide * 0.62, top - 0.2), (wide * 0.25, top - 0.02),
+                     (-wide * 0.25, top - 0.02), (-wide * 0.62, top - 0.2)],
         "fringe": [(wide * 0.66, -0.3), (wide * 0.22, -0.34), (-wide * 0.22, -0.32),
                    (-wide * 0.66, -0.3)],
         "centre": [(wide * 0.66, -0.42), (wide * 0.25, top - 0.06), (0.0, top - 0.22),
@@ -105,15 +106,14 @@ def _draw_strands(
     easel: Easel, person: Identity, outer: Points, inner: Points, rng: np.random.Generator
 ) -> None:
     """Lighter and darker strands from the hairline to the crown, and a sheen."""
-    resampled = inner[::-1][np.linspace(6, len(inner) - 7, 18).astype(int)]
-    top = outer[np.linspace(5, len(outer) - 6, 18).astype(int)]
-    for low, high in zip(resampled, top, strict=True):
+    roots = easel.project(inner[::-1][np.linspace(6, len(inner) - 7, 18).astype(int)])
+    tips = easel.project(outer[np.linspace(5, len(outer) - 6, 18).astype(int)], 0.0)
+    for low, high in zip(roots, tips, strict=True):
         shade = _WHITE if rng.random() < 0.5 else _DARK
         near, far = rng.uniform(0.08, 0.3), rng.uniform(0.55, 0.92)
-        ends = np.array([low + (high - low) * near, low + (high - low) * far])
+        ends = np.vstack([low + (high - low) * near, low + (high - low) * far])
         colour = mix(person.hair_colour, shade, 0.3)
-        pixels = easel.project(ends, 0.25)
-        easel.stroke_pixels(pixels, colour, rng.uniform(0.012, 0.03), 0.55)
+        easel.stroke_pixels(ends, colour, rng.uniform(0.012, 0.03), 0.55)
 
 
 def _draw_locks(easel: Easel, person: Identity) -> None:
@@ -190,11 +190,11 @@ def draw_glasses(
     y = person.eye_y + 0.01
     centre = max(person.eye_x, float(shape[:, 0].max()) + 0.04)
     for sign in (-1, 1):
-        lens = shape * (sign, 1) + (sign * centre, y)
+        lens = shape * (sign, 1) + np.array((sign * centre, y))
         if lens_alpha:
             easel.fill(lens, (22, 20, 26), lens_alpha)
         glare = np.array([(-0.1, 0.05), (-0.03, 0.08), (0.08, -0.1), (0.02, -0.12)])
-        easel.fill(glare + (sign * centre, y), _WHITE, 0.2)
+        easel.fill(glare + np.array((sign * centre, y)), _WHITE, 0.2)
         easel.stroke(np.vstack([lens, lens[:2]]), frame, thick)
         if kind == "browline":
             top = lens[lens[:, 1] < y - 0.25 * person.lens_size]

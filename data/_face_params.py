@@ -30,7 +30,7 @@ OCCLUDERS = ("none", "sunglasses", "mask", "cap", "scarf")
 LIGHTS = ("bright", "dim", "side")
 
 _SKIN_STOPS: tuple[Colour, ...] = (
-    (250, 220, 200), (238, 192, 162), (216, 160, 122), (176, 116, 80), (126, 80, 56), (88, 56, 42),
+    (250, 222, 204), (240, 196, 168), (220, 166, 130), (186, 128, 92), (148, 98, 70), (106, 70, 54),
 )  # fmt: skip
 _HAIR_COLOURS: dict[str, tuple[Colour, ...]] = {
     "dark": ((30, 26, 28), (52, 36, 30), (78, 52, 38)),
@@ -41,6 +41,7 @@ _HAIR_COLOURS: dict[str, tuple[Colour, ...]] = {
 _IRIS_COLOURS: tuple[Colour, ...] = (
     (62, 38, 24), (96, 62, 34), (122, 102, 56), (84, 122, 88), (92, 138, 168), (112, 124, 136),
 )  # fmt: skip
+_IRIS_SHARES = ((3, 4, 2, 3, 5, 2), (6, 6, 3, 1, 1, 0.5), (8, 4, 1, 0, 0, 0))  # by skin group
 _FRAME_COLOURS: tuple[Colour, ...] = (
     (28, 28, 32), (96, 54, 32), (150, 40, 48), (44, 72, 122), (176, 140, 76), (120, 122, 128),
 )  # fmt: skip
@@ -201,7 +202,7 @@ def sample_identity(seed: int, identity: int) -> Identity:
         eye_width=uniform(0.115, 0.17),
         eye_height=uniform(0.055, 0.1),
         eye_tilt=uniform(-0.2, 0.2),
-        iris=_vary(rng, _pick(rng, _IRIS_COLOURS, (6, 5, 2, 2, 3, 1)), 6),
+        iris=_vary(rng, _pick(rng, _IRIS_COLOURS, _IRIS_SHARES[group]), 6),
         lashes=not bearded and rng.random() < 0.55,
         brow_gap=uniform(0.13, 0.24),
         brow_length=uniform(0.15, 0.23),
@@ -250,7 +251,7 @@ def sample_shot(seed: int, identity: int, index: int, person: Identity) -> Shot:
         yaw=float(np.radians(yaw)),
         pitch=float(np.radians(uniform(-9, 9))),
         roll=float(np.radians(np.clip(normal(0, 6), -14, 14))),
-        half_height=uniform(0.285, 0.365),
+        half_height=uniform(0.3, 0.385),
         centre=(0.5 + uniform(-0.06, 0.06), 0.53 + uniform(-0.05, 0.05)),
         smile=uniform(-0.35, 1.0),
         mouth_open=uniform(0.3, 1.0) if rng.random() < 0.3 else 0.0,
@@ -260,20 +261,20 @@ def sample_shot(seed: int, identity: int, index: int, person: Identity) -> Shot:
         hair_mess=uniform(-0.03, 0.05),
         wears_glasses=worn and occluder != "sunglasses",
         occluder=occluder,
-        occluder_colour=_vary(rng, (130, 130, 130), 60),
+        occluder_colour=_vary(rng, (135, 135, 135), 45),
         light=light,
         light_direction=(float(direction[0]), float(direction[1]), float(direction[2])),
-        ambient={"bright": 0.72, "dim": 0.6, "side": 0.38}[light],
-        exposure=uniform(0.4, 0.62) if light == "dim" else uniform(0.85, 1.25),
-        contrast=uniform(0.75, 1.15),
+        ambient={"bright": 0.7, "dim": 0.6, "side": 0.24}[light],
+        exposure=uniform(0.5, 0.68) if light == "dim" else uniform(0.9, 1.2),
+        contrast=uniform(0.8, 1.15),
         temperature=(1 + warmth, 1 + tint, 1 - warmth),
         background=(
-            _vary(rng, (backdrop, backdrop, backdrop), 38),
-            _vary(rng, (backdrop, backdrop, backdrop), 55),
+            _vary(rng, (backdrop, backdrop, backdrop), 24),
+            _vary(rng, (backdrop, backdrop, backdrop), 32),
         ),
-        shirt=_vary(rng, (125, 125, 125), 60),
+        shirt=_vary(rng, (125, 125, 125), 48),
         collar=int(rng.integers(3)),
-        blur=uniform(0.0, 0.011) if rng.random() < 0.6 else 0.0,
-        noise=uniform(1.0, 9.0),
+        blur=uniform(0.0, 0.009) if rng.random() < 0.6 else 0.0,
+        noise=uniform(0.5, 5.0),
         jpeg_quality=int(rng.integers(40, 96)),
     )

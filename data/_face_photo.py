@@ -1,10 +1,11 @@
 """Takes the picture of a synthetic face: background, drawing, light, lens, sensor."""
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from data import _face_drawing as drawing
 from data import _face_hair as hair
+from data._easel import Easel
 from data._face_params import Identity, Shot
 
 _SUPERSAMPLE = 3  # shapes are drawn this many times larger and averaged: smooth edges
@@ -22,28 +23,35 @@ def _background(shot: Shot, side: int, rng: np.random.Generator) -> Image.Image:
         spot = np.exp(
             -((x - rng.random()) ** 2 + (y - rng.random()) ** 2) / rng.uniform(0.01, 0.06)
         )
-        pixels = pixels + spot[..., None] * rng.normal(0, 45, 3)
+        pixels = (
+            pixels + spot[..., None] * rng.normal(10, 22) + spot[..., None] * rng.normal(0, 16, 3)
+        )
     small = Image.fromarray(np.clip(pixels, 5, 250).astype(np.uint8))
     return small.resize((side, side), Image.Resampling.BICUBIC)
 
 
 def _shading(shot: Shot, size: int) -> np.ndarray:
-    """How much light falls on each pixel, float64 [size, size], 1 for a well lit one.
+    """How much light falls on a person, float64 [size, size], about 1 for a well lit one.
 
-    Lambert's law on an ellipsoid in the head's place; beyond its outline the light at the outline.
+    An ellipsoid in the head's place, under Lambert's law wrapped half way round, as in a room
+    with bright walls; below and beside the head, the light at its outline.
     """
     rows, columns = (np.mgrid[0:size, 0:size] + 0.5) / size
     dx, dy = columns - shot.centre[0], rows - shot.centre[1]
     cos, sin = np.cos(shot.roll), np.sin(shot.roll)
     u = (dx * cos + dy * sin) / (shot.half_height * 0.95)
     v = (dy * cos - dx * sin) / (shot.half_height * 1.3)
-    radius = np.sqrt(u**2 + v**2)
-    outside = np.maximum(radius, 1.0)
+    outside = np.maximum(np.sqrt(u**2 + v**2), 1.0)
     u, v = u / outside, v / outside
     depth = np.sqrt(np.clip(1 - u**2 - v**2, 0, 1))
     lx, ly, lz = shot.light_direction
-    lambert = np.clip(u * lx + v * ly + depth * lz, 0, 1)
-    return shot.ambient + (1.12 - shot.ambient) * lambert
+    return shot.ambient + (1.1 - shot.ambient) * (0.5 + 0.5 * (u * lx + v * ly + depth * lz))
+
+
+def _coverage(drawn: Image.Image, background: Image.Image) -> np.ndarray:
+    """Where the person is, float64 [size, size, 1] in [0, 1]: what is no longer background."""
+    changed = ImageChops.difference(drawn, background).convert("L").point([0] + [255] * 255)
+    return np.asarray(changed.reduce(_SUPERSAMPLE), dtype=np.float64)[..., None] / 255
 
 
 def take(
@@ -66,11 +74,11 @@ def take(
     Returns:
         uint8 [size, size, 3], RGB.
     """
-    easel = drawing.Easel(_background(shot, size * _SUPERSAMPLE, pixels), shot)
+    background = _background(shot, size * _SUPERSAMPLE, pixels)
+    easel = Easel(background.copy(), shot)
     hair.draw_hair_behind(easel, person, shot)
     drawing.draw_body(easel, person, shot)
-    drawing.draw_head(easel, person)
-    drawing.draw_marks(easel, person, details)
+    drawing.draw_head(easel, person, details)
     drawing.draw_nose(easel, person, shot)
     hair.draw_beard(easel, person)
     drawing.draw_eyes(easel, person, shot)
@@ -82,12 +90,14 @@ def take(
         )
     hair.draw_occluder(easel, person, shot)
 
-    image = easel.image.reduce(_SUPERSAMPLE)
+    light = np.asarray(easel.image.reduce(_SUPERSAMPLE), dtype=np.float64)
+    person_here = _coverage(easel.image, background)
+    light = light * (1 + person_here * (_shading(shot, size)[..., None] - 1))
+    light = light * np.array(shot.temperature) * shot.exposure
+    light = (light - 110) * shot.contrast + 110
+    image = Image.fromarray(np.clip(np.rint(light), 0, 255).astype(np.uint8))
     if shot.blur:
         image = image.filter(ImageFilter.GaussianBlur(shot.blur * size))
-    light = np.asarray(image, dtype=np.float64) * _shading(shot, size)[..., None]
-    light *= np.array(shot.temperature) * shot.exposure
-    light = (light - 110) * shot.contrast + 110
-    light += pixels.normal(0, shot.noise, (size, size, 1))
-    light += pixels.normal(0, shot.noise * 0.4, light.shape)
-    return np.clip(np.rint(light), 0, 255).astype(np.uint8)
+    sensed = np.asarray(image, dtype=np.float64)
+    sensed = sensed + pixels.normal(0, shot.noise, (size, size, 1))
+    return np.clip(np.rint(sensed), 0, 255).astype(np.uint8)

@@ -1,9 +1,10 @@
 """The data set that comes with the project: drawn faces of people who do not exist.
 
-Every person has a face of their own (shape of head, eyes, brows, nose and mouth, marks, hair, beard,
-glasses), and every picture is taken anew: pose, expression, light, background, clothes, things in
-front of the face, blur, noise, JPEG quality. What differs between two pictures of one person is large
-enough that raw pixels tell little: see ``tests/data/test_synthetic_hardness.py`` for how little.
+Every person has a face of their own (shape of head, eyes, brows, nose and mouth, marks, hair,
+beard, glasses), and every picture is taken anew: pose, expression, light, background, clothes,
+things in front of the face, blur, noise, JPEG quality. What differs between two pictures of one
+person is large enough that raw pixels tell little: ``tests/data/test_synthetic_hardness.py``
+measures how little.
 
 A picture depends on (seed, identity, index, size) alone, byte for byte on one machine with the same
 releases of NumPy and Pillow: neither on the other pictures nor on how many processes drew them.
@@ -84,8 +85,8 @@ def face_attributes(seed: int, identity: int, index: int) -> dict[str, str]:
     """What to slice by, without drawing.
 
     Of the person: ``skin`` (light, medium, dark), ``hair`` (dark, fair, red, grey, none) and
-    ``beard`` (yes, no; stubble and a moustache are beards). Of the picture: ``glasses`` (yes, no; some
-    people leave theirs off in some pictures), ``light`` (bright, dim, side), ``occlusion`` (yes, no:
+    ``beard`` (yes, no; stubble and a moustache are beards). Of the picture: ``glasses`` (yes, no;
+    people leave theirs off now and then), ``light`` (bright, dim, side), ``occlusion`` (yes, no:
     sunglasses, mask, cap or scarf) and ``pose`` (frontal, turned by 15 degrees or more).
     """
     _check_numbers(seed=seed, identity=identity, index=index)
