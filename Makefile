@@ -1,0 +1,70 @@
+# `make help` lists the targets. Each one builds .venv first when it is missing or out of date.
+
+CONFIG ?= pipeline/configs/synthetic.yaml
+ENGINE ?= local
+# More arguments for pytest, for example ARGS="-k metrics".
+ARGS ?=
+
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup:  ## Build .venv from requirements.lock; at once when it is up to date
+	@scripts/setup_env.sh
+
+.PHONY: run
+run: setup  ## Run the pipeline: CONFIG=pipeline/configs/lfw.yaml, ENGINE=local or beam
+	@$(BIN)/faceauth-run --config $(CONFIG) --engine $(ENGINE)
+
+.PHONY: outcome
+outcome: setup  ## Print the outcome of the last run of CONFIG again
+	@$(BIN)/faceauth-run --config $(CONFIG) --last
+
+.PHONY: data
+data: setup  ## Draw the synthetic data that CONFIG asks for, without a run
+	@$(BIN)/faceauth-run --config $(CONFIG) --data-only
+
+.PHONY: tensorboard
+tensorboard: setup  ## Show the training curves of the last run of CONFIG
+	@logs=$$($(BIN)/python -m pipeline.run_records $(CONFIG) ModelRun) && \
+		exec $(BIN)/tensorboard --logdir "$$(dirname "$$logs")"
+
+.PHONY: test
+test: setup  ## Run the tests, but those that run a whole pipeline or take over a minute
+	@$(BIN)/pytest -m "not e2e and not slow" $(ARGS)
+
+.PHONY: test-all
+test-all: setup  ## Run every test
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: setup  ## Check style, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: format
+format: setup  ## Put the code into ruff's format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: lock
+lock: setup  ## Resolve setup.py into requirements.lock again, after changing a dependency
+	@scripts/lock.sh
+
+.PHONY: ci
+ci:  ## What continuous integration does: the tests, then whole pipelines
+	@.ci/run
+
+.PHONY: clean
+clean:  ## Delete caches; runs, pushed models, data and .venv stay
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache build dist
+	@find . -name __pycache__ -type d -not -path './.venv/*' -not -path './.cache/*' -prune \
+		-exec rm -rf {} +
+	@for kept in runs serving/models data/synthetic .venv; do \
+		if [ -e "$$kept" ]; then echo "kept: $$kept ($$(du -sh "$$kept" | cut -f1))"; fi; \
+	done

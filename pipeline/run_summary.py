@@ -1,0 +1,133 @@
+"""Says in plain lines what a run found out: how well it verifies, what was pushed, where."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.run_records import RunRecord
+
+_COUNTS: Final = ("tp", "fn", "fp", "tn")
+_RATES: Final = ("accuracy", "precision", "recall", "auc")
+_SLICES_SHOWN: Final = 10
+
+_PLACES: Final = (
+    ("model", "Model"),
+    ("TensorBoard logs", "ModelRun"),
+    ("evaluation", "ModelEvaluation"),
+    ("report", "RunSummary"),
+)
+
+
+def outcome_lines(run: RunRecord) -> list[str]:
+    """Everything a person wants to know after a run that succeeded.
+
+    Raises:
+        ValueError: The run's summary cannot be read.
+    """
+    summary = run.summary()
+    if summary is None:
+        lines = ["This pipeline wrote no summary of its evaluation (no Report component ran)."]
+    else:
+        lines = [*verification_lines(summary), "", *blessing_lines(summary)]
+    return [*lines, *push_lines(run, summary), "", *place_lines(run)]
+
+
+def verification_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Rates and confusion counts of the pair sets, of the slices and of the baseline."""
+    pair_sets = dict(summary.get("pair_sets") or {})
+    rows = [("overall", pair_sets.pop("overall", None)), *pair_sets.items()]
+    if baseline := summary.get("baseline"):
+        rows.insert(1, ("overall, blessed before", baseline))
+    slices = list((summary.get("slices") or {}).items())
+    # A data set with no pair list has one pair set, which is the overall one again.
+    if len(pair_sets) == 1:
+        rows = [row for row in rows if row[0] not in pair_sets]
+    rows += slices[:_SLICES_SHOWN]
+    table: list[tuple[str, ...]] = [("", "pairs", *_RATES, *_COUNTS)]
+    table += [_row(name, values) for name, values in rows if values]
+    lines = ["Verification on the test pairs", *_aligned(table)]
+    if len(slices) > _SLICES_SHOWN:
+        lines.append(f"  {len(slices) - _SLICES_SHOWN} slices more are in the report.")
+    lines.append(
+        "  tp, fn: one person, recognised or not. fp, tn: two people, taken for one or told apart."
+    )
+    if threshold := summary.get("threshold"):
+        lines.append(
+            f"  Decision: same person up to distance {_number(threshold.get('distance'))}, "
+            f"chosen for {threshold.get('objective')} on the val pairs "
+            f"({_number(threshold.get('value'))} there)."
+        )
+    return lines
+
+
+def blessing_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Whether the evaluation let the model through, and what it missed."""
+    if summary.get("blessed"):
+        return ["Blessed: every threshold of the evaluation holds."]
+    reasons = summary.get("reasons") or ["the evaluation gives no reason; see its validation file"]
+    return ["Not blessed:", *(f"  {reason}" for reason in reasons)]
+
+
+def push_lines(run: RunRecord, summary: Mapping[str, Any] | None) -> list[str]:
+    """Which version this run pushed, or why it pushed none."""
+    pushed = run.artifact("PushedModel")
+    if pushed is None:
+        return ["Nothing pushed: no Pusher ran."]
+    where = str(pushed.properties.get("pushed_destination") or pushed.uri)
+    if not pushed.properties.get("pushed"):
+        blessed = summary is not None and summary.get("blessed")
+        return [f"Nothing pushed: {'see the log' if blessed else 'the model is not blessed'}."]
+    if run.producer_state("PushedModel") == "CACHED":
+        return [f"Already pushed, nothing changed since: {short_path(where)}"]
+    return [f"Pushed: {short_path(where)}"]
+
+
+def place_lines(run: RunRecord) -> list[str]:
+    """Where the run's artifacts lie."""
+    found = [
+        (name, short_path(artifact.uri))
+        for name, type_name in _PLACES
+        if (artifact := run.artifact(type_name)) is not None
+    ]
+    width = max((len(name) for name, _ in found), default=0)
+    return [f"{name:<{width}}  {path}" for name, path in found]
+
+
+def short_path(path: str | Path) -> str:
+    """The path from here when it lies below the working folder, else as it is."""
+    text = os.fspath(path)
+    here = os.getcwd() + os.sep
+    return text[len(here) :] if text.startswith(here) else text
+
+
+def _row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    confusion = values.get("confusion") or {}
+    return (
+        name,
+        _count(values.get("pairs")),
+        *(_number(values.get(rate)) for rate in _RATES),
+        *(_count(confusion.get(count)) for count in _COUNTS),
+    )
+
+
+def _number(value: float | None) -> str:
+    # Precision is undefined when no pair was called the same person.
+    return "-" if value is None or math.isnan(value) else f"{value:.4f}"
+
+
+def _count(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.0f}"
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    return [
+        "  "
+        + "  ".join(
+            [row[0].ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        )
+        for row in table
+    ]

@@ -1,0 +1,187 @@
+"""The real run loop around a stand-in for the ``tfx`` command."""
+
+import io
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.run_once import RunError, run_pipeline, show_last
+from pipeline.tfx_cli import runner_script
+
+
+@dataclass
+class FakeConfig:
+    name: str
+    root: Path
+    metadata_path: Path
+
+
+class Runner:
+    """Runs the fake pipeline and keeps what came on the screen."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = folder / "runs" / "fake"
+        self.config = FakeConfig("fake", self.root, self.root / "metadata.sqlite")
+        self.config_path = folder / "fake.yaml"
+        self.tfx = folder / "tfx"
+        source = (Path(__file__).parent / "fake_tfx.py").read_text()
+        self.tfx.write_text(f"#!{sys.executable}\n{source}")
+        self.tfx.chmod(0o755)
+        self._monkeypatch = monkeypatch
+        monkeypatch.setenv("FAKE_METADATA", str(self.config.metadata_path))
+
+    def __call__(self, mode: str) -> str:
+        self._monkeypatch.setenv("FAKE_TFX", mode)
+        self.screen = io.StringIO()
+        console = Console(file=self.screen, width=60)
+        run_pipeline(self.config, self.config_path, "local", self.tfx, console)
+        return self.text()
+
+    def text(self) -> str:
+        # Times differ from run to run.
+        return re.sub(r"\d+\.\d s", "T s", self.screen.getvalue())
+
+    def logs(self) -> list[Path]:
+        return sorted((self.root / "logs").iterdir())
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    monkeypatch.chdir(tmp_path)
+    return Runner(tmp_path, monkeypatch)
+
+
+def test_fresh_run_shows_every_step_and_the_outcome(run: Runner) -> None:
+    text = run("fresh")
+    [log] = run.logs()
+    assert text == (
+        f"fake: fake.yaml, engine local, log runs/fake/logs/{log.name}\n"
+        "  data ...\n"
+        "  data: T s\n"
+        "  tfx pipeline create ...\n"
+        "  tfx pipeline create: T s\n"
+        "  start of TFX ...\n"
+        "  start of TFX: T s\n"
+        "  Trainer ...\n"
+        "    epoch 1/2 loss 0.50\n"
+        "  Trainer: T s\n"
+        "  Pusher ...\n"
+        "  Pusher: T s\n"
+        "Total T s\n"
+        "\n"
+        "This pipeline wrote no summary of its evaluation (no Report component ran).\n"
+        "Pushed: runs/fake/serving/17\n"
+        "\n"
+        "model             runs/fake/model/1\n"
+        "TensorBoard logs  runs/fake/model_run/1\n"
+    )
+    # The noise is in the log and not on the screen.
+    assert "INFO:absl:Component Trainer is running." in log.read_text()
+    assert "INFO:absl" not in text
+
+
+def test_second_run_registers_nothing_and_marks_what_was_cached(run: Runner) -> None:
+    run("fresh")
+    text = run("cached")
+    assert "tfx pipeline create" not in text
+    assert "  Trainer: cached\n" in text
+    assert "  Pusher: cached\n" in text
+    assert "Already pushed, nothing changed since: runs/fake/serving/17\n" in text
+
+
+def test_pipeline_registered_under_another_script_is_updated(run: Runner) -> None:
+    stored = run.root.parent / "tfx_home" / "local" / "fake" / "pipeline_args.json"
+    stored.parent.mkdir(parents=True)
+    stored.write_text('{"pipeline_dsl_path": "/elsewhere/local_runner.py"}')
+    run("fresh")
+    assert json.loads(stored.read_text())["pipeline_dsl_path"] == str(runner_script("local"))
+
+
+def test_failed_component_is_named_with_its_error_and_the_log(run: Runner) -> None:
+    with pytest.raises(RunError) as failure:
+        run("fails")
+    [log] = run.logs()
+    assert str(failure.value) == (
+        "\nPusher failed:\n"
+        "  OSError: no room on the disk\n"
+        "  free some\n"
+        f"The whole log: runs/fake/logs/{log.name}\n"
+        "What finished is kept: the same command goes on from there."
+    )
+    assert "  Pusher: failed after T s\n" in run.text()
+    assert "Pushed" not in run.text()
+
+
+def test_component_whose_inputs_do_not_resolve_fails_the_run(run: Runner) -> None:
+    # TFX itself ends with exit code 0 here.
+    with pytest.raises(RunError, match=r"Trainer failed"):
+        run("unresolved")
+    assert "  Trainer: failed after T s\n" in run.text()
+
+
+def test_killed_run_shows_the_end_of_the_log(run: Runner) -> None:
+    with pytest.raises(RunError, match=r"Trainer failed and gave no reason(?s:.*)the last words"):
+        run("killed")
+
+
+def test_environment_reaches_the_definition(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_PRINT_ENV", "1")
+    monkeypatch.setenv("FACEAUTH__A__B", "3")
+    run("fresh")
+    assert f"config {run.config_path} epochs 3\n" in run.logs()[0].read_text()
+
+
+def test_ctrl_c_ends_the_command_and_says_how_to_go_on(run: Runner) -> None:
+    def press_when_training() -> None:
+        while "loss" not in run.screen.getvalue():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    run.screen = io.StringIO()
+    threading.Thread(target=press_when_training, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run("hangs")
+    assert "  Trainer: stopped after T s\n" in run.text()
+    assert "the same command goes on from there" in run.text()
+    # Nothing holds the lock any more.
+    assert "Pushed" in run("fresh")
+
+
+def test_second_run_at_the_same_time_is_refused(run: Runner) -> None:
+    refusals: list[str] = []
+
+    def prepare() -> None:
+        with pytest.raises(RunError) as refusal:
+            run("fresh")
+        refusals.append(str(refusal.value))
+
+    run_pipeline_screen = Console(file=io.StringIO())
+    run("fresh")
+    run_pipeline(
+        run.config, run.config_path, "local", run.tfx, run_pipeline_screen, prepare=prepare
+    )
+    lock = run.root / "run.lock"
+    assert refusals == [f"another run of fake is going on (it holds {lock}); wait for its end"]
+
+
+def test_show_last_repeats_the_outcome(run: Runner) -> None:
+    screen = io.StringIO()
+    with pytest.raises(RunError, match=r"fake has not been run"):
+        show_last(run.config, Console(file=screen))
+    run("fresh")
+    show_last(run.config, Console(file=screen))
+    assert screen.getvalue().endswith(
+        "Pushed: runs/fake/serving/17\n"
+        "\n"
+        "model             runs/fake/model/1\n"
+        "TensorBoard logs  runs/fake/model_run/1\n"
+    )
