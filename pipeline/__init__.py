@@ -1,0 +1,1 @@
+"""The pipeline: one graph of components, one typed config, one thin runner an orchestrator."""

@@ -14,17 +14,17 @@ from components.pair_scorer.executor import PairScorerExecutor
 class PairScorerSpec(ComponentSpec):
     """Inputs, outputs and parameters of PairScorer."""
 
-    PARAMETERS = {  # noqa: RUF012
+    PARAMETERS = {
         "splits": ExecutionParameter(type=str),
         "code_digest": ExecutionParameter(type=str),
     }
-    INPUTS = {  # noqa: RUF012
+    INPUTS = {
         "images": ChannelParameter(type=standard_artifacts.Examples),
         "pairs": ChannelParameter(type=standard_artifacts.Examples),
         "model": ChannelParameter(type=standard_artifacts.Model),
         "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
-    OUTPUTS = {  # noqa: RUF012
+    OUTPUTS = {
         "scored_pairs": ChannelParameter(type=standard_artifacts.Examples),
     }
 

@@ -173,7 +173,6 @@ def score_split(
     )
     return (
         pairs
-        | f"Score[{split}]"
-        >> beam.ParDo(_Score(models, handle), beam.pvalue.AsSingleton(table))
+        | f"Score[{split}]" >> beam.ParDo(_Score(models, handle), beam.pvalue.AsSingleton(table))
         | f"Write[{split}]" >> beam.io.WriteToTFRecord(output_prefix, num_shards=1)
     )

@@ -1,0 +1,61 @@
+"""Reads scored pairs into columns."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from components import features
+
+
+@dataclass(frozen=True)
+class ScoredPairs:
+    """The scored pairs of one split.
+
+    Attributes:
+      labels: int64 ``[P]``, 1 same.
+      scores: float32 ``[P]``, the candidate's.
+      distances: float32 ``[P]``, the candidate's.
+      baseline_scores: float32 ``[P]``, or None without a baseline.
+      slices: bytes ``[P]`` for each column that can be sliced by.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    distances: np.ndarray
+    baseline_scores: np.ndarray | None
+    slices: dict[str, np.ndarray]
+
+
+def read_scored_pairs(folder: str | Path, slice_columns: list[str]) -> ScoredPairs:
+    """Reads a ``Split-*`` folder of scored pairs.
+
+    Args:
+      folder: Of TFRecords.
+      slice_columns: String columns to read beside the scores.
+
+    Raises:
+      ValueError: There is no scored pair.
+    """
+    types: dict[str, tf.io.VarLenFeature] = {
+        features.LABEL: tf.io.FixedLenFeature([], tf.int64),
+        features.CANDIDATE_SCORE: tf.io.FixedLenFeature([], tf.float32),
+        features.CANDIDATE_DISTANCE: tf.io.FixedLenFeature([], tf.float32),
+        features.BASELINE_SCORE: tf.io.FixedLenFeature([], tf.float32, default_value=np.nan),
+    }
+    types.update({name: tf.io.FixedLenFeature([], tf.string) for name in slice_columns})
+    files = sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
+    dataset = tf.data.TFRecordDataset(files).batch(16_384)
+    batches = list(dataset.map(lambda rows: tf.io.parse_example(rows, types)).as_numpy_iterator())
+    if not batches:
+        raise ValueError(f"{folder} holds no scored pair")
+    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in types}
+    baseline = columns[features.BASELINE_SCORE]
+    return ScoredPairs(
+        labels=columns[features.LABEL],
+        scores=columns[features.CANDIDATE_SCORE],
+        distances=columns[features.CANDIDATE_DISTANCE],
+        baseline_scores=None if np.isnan(baseline).any() else baseline,
+        slices={name: columns[name].astype(np.bytes_) for name in slice_columns},
+    )

@@ -1,0 +1,283 @@
+"""The whole config of a run, as one typed object.
+
+A config is a YAML file. Environment variables go over it, because the ``tfx`` command line passes
+none of its own arguments on: ``FACEAUTH_CONFIG`` names the file, and
+``FACEAUTH__TRAINING__EPOCHS=3`` sets ``training.epochs``. In any text, ``${NAME:-value}`` stands for
+an environment variable and its default.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from components.metrics.decision import DecisionConfig
+from components.pair_example_gen.config import DataConfig
+from components.section import Section
+from components.trainer.config import TrainingConfig
+from components.transform.config import ImageConfig
+
+PROJECT = Path(__file__).resolve().parents[1]
+DEFAULT_CONFIG = PROJECT / "pipeline" / "configs" / "synthetic.yaml"
+CONFIG_VARIABLE = "FACEAUTH_CONFIG"
+OVERRIDE_PREFIX = "FACEAUTH__"
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+Metric = Literal[
+    "binary_accuracy",
+    "precision",
+    "recall",
+    "auc",
+    "auc_precision_recall",
+]
+
+
+class ConfigError(ValueError):
+    """A config cannot be used; the message says which key, which value and what to do."""
+
+
+class SyntheticConfig(Section):
+    """Draws this data set before the run, unless it is there already."""
+
+    identities: int = Field(300, ge=6)
+    images_per_identity: int = Field(10, ge=2)
+    size: int = Field(112, ge=32, le=1024)
+    seed: int = Field(0, ge=0)
+
+
+class ValidationConfig(Section):
+    """What the data must satisfy before anything is trained on it."""
+
+    stop_on_anomalies: bool = True
+    min_examples: int = Field(2, ge=1, description="images, and pairs, in each split")
+
+
+class Threshold(Section):
+    """A bound that the candidate must keep to be blessed, over all test pairs or on one slice.
+
+    ``min`` and ``max`` bound the candidate's own value. ``min_change`` bounds the candidate's value
+    minus the baseline's: -0.01 lets it be one point worse. Without a baseline it is not applied.
+    """
+
+    metric: Metric
+    slice: dict[str, str] = {}
+    min: float | None = Field(None, ge=0, le=1)
+    max: float | None = Field(None, ge=0, le=1)
+    min_change: float | None = Field(None, ge=-1, le=1)
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> "Threshold":
+        if self.min is None and self.max is None and self.min_change is None:
+            raise ValueError(
+                f"the threshold on {self.metric} bounds nothing; give min, max or min_change"
+            )
+        return self
+
+
+class EvaluationConfig(Section):
+    """What is measured on test pairs, and what blesses a model."""
+
+    # By default: not much better than guessing is not good enough, nor is a clear step back.
+    thresholds: list[Threshold] = Field(
+        [Threshold(metric="auc", min=0.6, min_change=-0.02)], min_length=1
+    )
+
+
+class ServingConfig(Section):
+    """Where blessed models go."""
+
+    model_name: str = Field("faceauth", pattern=r"^[A-Za-z0-9_.-]+$")
+    base_dir: str = "serving/models"
+
+
+class PipelineConfig(Section):
+    """A run: which data, which model, which bounds, where to."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    runs_dir: str = "runs"
+    synthetic: SyntheticConfig | None = None
+    data: DataConfig
+    validation: ValidationConfig = ValidationConfig()
+    image: ImageConfig = ImageConfig()
+    training: TrainingConfig = TrainingConfig()
+    decision: DecisionConfig = DecisionConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    serving: ServingConfig = ServingConfig()
+    beam_args: list[str] = []
+
+    @field_validator("runs_dir")
+    @classmethod
+    def _runs_absolute(cls, value: str) -> str:
+        return str(absolute(value))
+
+    @model_validator(mode="after")
+    def _input_fits(self) -> "PipelineConfig":
+        size = self.training.input_size
+        if size is not None and size > self.image.size:
+            raise ValueError(
+                f"training.input_size is {size} and image.size {self.image.size}; "
+                "make the network's input no larger than the prepared image"
+            )
+        return self
+
+    @property
+    def root(self) -> Path:
+        """All that runs under this name leave behind."""
+        return Path(self.runs_dir) / self.name
+
+    @property
+    def pipeline_root(self) -> Path:
+        """Where artifacts go."""
+        return self.root / "artifacts"
+
+    @property
+    def metadata_path(self) -> Path:
+        """The SQLite file of ML Metadata."""
+        return self.root / "metadata.sqlite"
+
+    @property
+    def serving_dir(self) -> Path:
+        """Where TF Serving looks for the model's versions."""
+        return absolute(self.serving.base_dir) / self.serving.model_name
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits that change with any value."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+def absolute(path: str | Path) -> Path:
+    """A path as the config means it: relative ones start at the project's folder."""
+    return (PROJECT / Path(path).expanduser()).resolve()
+
+
+def _expand(value: Any, environment: Mapping[str, str], place: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _expand(item, environment, f"{place}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, environment, place) for item in value]
+    if not isinstance(value, str):
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        found = environment.get(name) or default
+        if found is None:
+            raise ConfigError(
+                f"{place.lstrip('.')} is {value!r}, and the environment has no {name}; "
+                f"set it, or give a default: ${{{name}:-...}}"
+            )
+        return found
+
+    return _VARIABLE.sub(replace, value)
+
+
+def _override(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(OVERRIDE_PREFIX):
+            continue
+        *sections, key = variable[len(OVERRIDE_PREFIX) :].lower().split("__")
+        node = tree
+        for section in sections:
+            node = node.setdefault(section, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"{variable} goes through {section!r}, which is not a section")
+        node[key] = yaml.safe_load(text)
+
+
+def _explain(error: ValidationError, source: str) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"]) or "(the whole config)"
+        given = problem["input"]
+        match problem["type"]:
+            case "extra_forbidden":
+                what = f"{key}: there is no such key (its value is {given!r}); remove or rename it"
+            case "missing":
+                what = f"{key}: missing; add it"
+            case _:
+                message = problem["msg"].removeprefix("Value error, ")
+                shown = f"{given!r}: " if not isinstance(given, dict) else ""
+                what = f"{key}: {shown}{message}"
+        lines.append(f"  {what}")
+    return f"{source} cannot be used:\n" + "\n".join(lines)
+
+
+def parse_config(tree: Any, source: str, environment: Mapping[str, str]) -> PipelineConfig:
+    """Checks a config that was read.
+
+    Args:
+      tree: What YAML gave.
+      source: Where it came from, for messages.
+      environment: For ``${NAME}`` and for overrides.
+
+    Raises:
+      ConfigError: An unknown key, a wrong type or an impossible value; all of them are listed.
+    """
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{source} holds {type(tree).__name__}, not sections with keys")
+    tree = _expand(tree, environment, "")
+    _override(tree, environment)
+    data = tree.get("data")
+    if isinstance(data, dict):
+        # Paths mean the same from wherever the run is started.
+        for key in ("images", "image_list"):
+            if isinstance(data.get(key), str):
+                data[key] = str(absolute(data[key]))
+        lists = data.get("pair_lists")
+        if isinstance(lists, dict):
+            for split, paths in lists.items():
+                if isinstance(paths, list):
+                    lists[split] = [
+                        str(absolute(path)) if isinstance(path, str) else path for path in paths
+                    ]
+    try:
+        return PipelineConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, source)) from None
+
+
+def load_config(
+    path: str | Path | None = None, environment: Mapping[str, str] | None = None
+) -> PipelineConfig:
+    """Reads and checks a config.
+
+    Args:
+      path: The YAML file. None takes the one that ``FACEAUTH_CONFIG`` names, or else the default.
+      environment: Instead of the process's own.
+
+    Raises:
+      ConfigError: The file is missing, not YAML, or not a config.
+    """
+    environment = os.environ if environment is None else environment
+    path = Path(path or environment.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(
+            f"config {path} cannot be read ({error.strerror}); give the path of a YAML file"
+        ) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config {path} is not YAML: {error}") from None
+    return parse_config(tree, str(path), environment)
+
+
+def ensure_data(config: PipelineConfig) -> None:
+    """Draws the synthetic data set that the config asks for, unless it is there already."""
+    if config.synthetic is None:
+        return
+    from data import synthetic
+
+    synthetic.generate(
+        config.data.images,
+        identities=config.synthetic.identities,
+        images_per_identity=config.synthetic.images_per_identity,
+        size=config.synthetic.size,
+        seed=config.synthetic.seed,
+    )

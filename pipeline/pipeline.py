@@ -1,0 +1,194 @@
+"""The whole pipeline on one screen."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import schemas
+from tfx.components import (
+    Evaluator,
+    ExampleValidator,
+    ImportSchemaGen,
+    Pusher,
+    StatisticsGen,
+    Transform,
+)
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.importer import Importer
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import pusher_pb2, transform_pb2
+from tfx.types import Channel, standard_artifacts
+
+from components import features
+from components.anomaly_gate.component import AnomalyGate
+from components.code_digest import code_digest
+from components.pair_example_gen.component import PairExampleGen
+from components.pair_example_gen.digest import fingerprint
+from components.pair_example_gen.sources import attribute_names
+from components.pair_scorer.component import PairScorer
+from components.report.component import Report
+from components.trainer.component import SiameseTrainer
+from pipeline.baseline import BlessedBeforeStrategy
+from pipeline.config import PipelineConfig
+from pipeline.evaluation import build_eval_config
+
+# Beam would otherwise build a source distribution of tfx for workers that are not remote.
+_LOCAL_BEAM = ["--sdk_container_image=local"]
+
+
+def create_pipeline(
+    config: PipelineConfig,
+    metadata_path: Path | None = None,
+    pipeline_root: str | None = None,
+    baseline_uri: str | None = None,
+    resolve_baseline: bool = True,
+) -> Pipeline:
+    """The graph of components, for any orchestrator.
+
+    Args:
+      config: All that a run depends on.
+      metadata_path: SQLite file of ML Metadata; None where the orchestrator has its own.
+      pipeline_root: Where artifacts go; None takes the config's folder.
+      baseline_uri: Folder of the Model artifact to compare with, where the orchestrator cannot look
+        up the last blessed one.
+      resolve_baseline: Look up the last blessed model in ML Metadata.
+    """
+    columns = attribute_names(config.data)
+    nodes: list[BaseNode] = []
+
+    def add(node: Any, name: str | None = None) -> Any:
+        nodes.append(node.with_id(name) if name else node)
+        return node
+
+    faces = add(
+        PairExampleGen(
+            data_config=config.data.model_dump_json(),
+            fingerprint=fingerprint(config.data),
+            code_digest=code_digest("pair_example_gen", "features", "section"),
+        )
+    )
+    schema = {}
+    gates = {}
+    for kind in ("images", "pairs"):
+        statistics = add(StatisticsGen(examples=faces.outputs[kind]), f"StatisticsGen.{kind}")
+        schema[kind] = add(ImportSchemaGen(str(schemas.path(kind))), f"ImportSchemaGen.{kind}")
+        anomalies = add(
+            ExampleValidator(
+                statistics=statistics.outputs["statistics"],
+                schema=schema[kind].outputs["schema"],
+            ),
+            f"ExampleValidator.{kind}",
+        )
+        gates[kind] = add(
+            AnomalyGate(
+                anomalies=anomalies.outputs["anomalies"],
+                statistics=statistics.outputs["statistics"],
+                allowed_new_columns=json.dumps(columns),
+                min_examples=config.validation.min_examples,
+                stop=config.validation.stop_on_anomalies,
+                code_digest=code_digest("anomaly_gate", "features"),
+            ),
+            f"AnomalyGate.{kind}",
+        )
+
+    transform = add(
+        Transform(
+            examples=faces.outputs["images"],
+            schema=schema["images"].outputs["schema"],
+            preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
+            splits_config=transform_pb2.SplitsConfig(
+                analyze=[features.TRAIN], transform=list(features.SPLITS)
+            ),
+            custom_config={
+                "image": config.image.model_dump_json(),
+                "code_digest": code_digest("transform", "features", "section"),
+            },
+            # Statistics of raw pixels as strings say nothing; those of the images exist already.
+            disable_statistics=True,
+        )
+    )
+    transform.add_upstream_node(gates["images"])
+
+    trainer = add(
+        SiameseTrainer(
+            examples=transform.outputs["transformed_examples"],
+            pairs=faces.outputs["pairs"],
+            transform_graph=transform.outputs["transform_graph"],
+            training=config.training,
+            image=config.image,
+            decision=config.decision,
+            code_digest=code_digest(
+                "trainer", "metrics/roc", "metrics/decision", "transform", "features", "section"
+            ),
+        ),
+        "Trainer",
+    )
+    trainer.add_upstream_node(gates["pairs"])
+
+    model = trainer.outputs["model"]
+    baseline = None
+    if baseline_uri:
+        importer = Importer(source_uri=baseline_uri, artifact_type=standard_artifacts.Model)
+        baseline = add(importer, "Baseline").outputs["result"]
+    elif resolve_baseline:
+        resolver = Resolver(
+            strategy_class=BlessedBeforeStrategy,
+            candidate=model,
+            model=Channel(type=standard_artifacts.Model),
+            model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        )
+        baseline = add(resolver, "Baseline").outputs["model"]
+
+    scorer = add(
+        PairScorer(
+            images=faces.outputs["images"],
+            pairs=faces.outputs["pairs"],
+            model=model,
+            baseline_model=baseline,
+            code_digest=code_digest("pair_scorer", "features"),
+        )
+    )
+    evaluator = add(
+        Evaluator(
+            examples=scorer.outputs["scored_pairs"],
+            model=model,
+            baseline_model=baseline,
+            eval_config=build_eval_config(config.evaluation, columns),
+            example_splits=[features.TEST],
+        )
+    )
+    add(
+        Report(
+            scored_pairs=scorer.outputs["scored_pairs"],
+            model=model,
+            evaluation=evaluator.outputs["evaluation"],
+            blessing=evaluator.outputs["blessing"],
+            attributes=columns,
+            code_digest=code_digest("report", "metrics", "features"),
+        )
+    )
+    add(
+        Pusher(
+            model=model,
+            model_blessing=evaluator.outputs["blessing"],
+            push_destination=pusher_pb2.PushDestination(
+                filesystem=pusher_pb2.PushDestination.Filesystem(
+                    base_directory=str(config.serving_dir)
+                )
+            ),
+        )
+    )
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=pipeline_root or str(config.pipeline_root),
+        components=nodes,
+        enable_cache=True,
+        metadata_connection_config=(
+            metadata.sqlite_metadata_connection_config(str(metadata_path))
+            if metadata_path
+            else None
+        ),
+        beam_pipeline_args=[*_LOCAL_BEAM, *config.beam_args] if config.beam_args else [],
+    )
