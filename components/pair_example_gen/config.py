@@ -13,25 +13,25 @@ class PairCounts(Section):
     Half of them show one person, half two; fewer where a split does not hold that many.
     """
 
-    train: int = Field(40_000, ge=2)
-    val: int = Field(10_000, ge=2)
-    test: int = Field(10_000, ge=2)
+    train: int = Field(default=40_000, ge=2)
+    val: int = Field(default=10_000, ge=2)
+    test: int = Field(default=10_000, ge=2)
 
 
 class PairLists(Section):
     """Pair lists taken as they are instead of sampled pairs: paths, one list or several a split."""
 
-    train: list[str] = []
-    val: list[str] = []
-    test: list[str] = []
+    train: tuple[str, ...] = ()
+    val: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
 
 
 class SplitShares(Section):
     """The share of the identities that goes to each split; they sum to 1."""
 
-    train: float = Field(0.7, gt=0, lt=1)
-    val: float = Field(0.15, gt=0, lt=1)
-    test: float = Field(0.15, gt=0, lt=1)
+    train: float = Field(default=0.7, gt=0, lt=1)
+    val: float = Field(default=0.15, gt=0, lt=1)
+    test: float = Field(default=0.15, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> "SplitShares":
@@ -44,9 +44,9 @@ class SplitShares(Section):
 class DataConfig(Section):
     """Where faces come from, how identities are split, which pairs are made.
 
-    ``images`` is the folder that holds the image files. Without ``list``, each of its folders is an
-    identity. With ``image_list``, a CSV file ``image,identity[,split][,attribute...]`` names the images
-    (paths below ``images``), and every further column is an attribute to slice by.
+    ``images`` is the folder that holds the image files. Without ``image_list``, each of its folders
+    is an identity. With ``image_list``, a CSV file ``image,identity[,split][,attribute...]`` names
+    the images (paths below ``images``), and every further column is an attribute to slice by.
     """
 
     images: str
@@ -55,13 +55,23 @@ class DataConfig(Section):
     split: Literal["hash", "given"] = "hash"
     shares: SplitShares = SplitShares()
     # With split "given" and no val rows: this share of the train identities becomes val.
-    val_from_train: float = Field(0.1, gt=0, lt=1)
+    val_from_train: float = Field(default=0.1, gt=0, lt=1)
     pairs: PairCounts = PairCounts()
     pair_lists: PairLists = PairLists()
     # Keep only this many identities of each split (by hash); 0 keeps all. For small trial runs.
-    limit_identities: int = Field(0, ge=0)
+    limit_identities: int = Field(default=0, ge=0)
     # The run fails when a larger share of the images than this is quarantined.
-    max_quarantined: float = Field(0.01, ge=0, le=1)
-    # Larger images than this are quarantined: a decompression bomb is small on disk.
-    max_pixels: int = Field(50_000_000, ge=1)
-    seed: int = 0
+    max_quarantined: float = Field(default=0.01, ge=0, le=1)
+    # Larger images than this are quarantined: a decompression bomb is small on disk. Pillow refuses
+    # to open what is beyond the upper bound.
+    max_pixels: int = Field(default=50_000_000, ge=1, le=178_956_970)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _given_needs_a_list(self) -> "DataConfig":
+        if self.split == "given" and self.image_list is None:
+            raise ValueError(
+                "split is 'given' and there is no image_list; name a CSV file that has a column "
+                "'split', or set split: hash"
+            )
+        return self

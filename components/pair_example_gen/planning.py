@@ -1,0 +1,204 @@
+"""Which pairs each split gets: those of its pair lists, or sampled ones."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+import numpy as np
+from absl import logging
+from numpy.typing import NDArray
+
+from components.pair_example_gen.config import DataConfig
+from components.pair_example_gen.errors import DataError
+from components.pair_example_gen.pair_lists import SAMPLED, ListedPair, pair_set, read_pair_list
+from components.pair_example_gen.pairing import possible_pairs, sample_pairs
+from components.pair_example_gen.sources import Image
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of one pair set: positions in the list of the split's images, int64 [N] each.
+
+    Attributes:
+      name: The value of the feature ``pair_set``.
+      first: Position of image a.
+      second: Position of image b.
+      label: 1 for one person, 0 for two.
+      beyond_limit: Listed pairs left out because ``limit_identities`` leaves out an identity.
+      quarantined: Listed pairs left out because they name a quarantined image.
+      wanted: How many pairs were to be sampled; None for a list.
+    """
+
+    name: str
+    first: Indices
+    second: Indices
+    label: Indices
+    beyond_limit: int = 0
+    quarantined: int = 0
+    wanted: int | None = None
+
+    def summary(self) -> dict[str, int]:
+        """Counts for people to read."""
+        same = int(self.label.sum())
+        counts = {"same": same, "different": len(self.label) - same}
+        if self.wanted is not None:
+            return {**counts, "wanted": self.wanted}
+        return {
+            **counts,
+            "left_out_beyond_limit": self.beyond_limit,
+            "left_out_quarantined": self.quarantined,
+        }
+
+
+def read_listed_pairs(
+    splits: Mapping[str, Sequence[Image]], every_image: Mapping[str, str], config: DataConfig
+) -> dict[str, list[Pairs]]:
+    """Reads the pair lists of all splits and looks their images up.
+
+    Args:
+      splits: The images of each split.
+      every_image: Image id to identity, for all images of the data set, in a split or not.
+      config: Names the lists.
+
+    Returns:
+      For each split that has pair lists: their pairs, in the lists' order.
+
+    Raises:
+      DataError: A pair names an image that does not exist or that is of another split, or its label
+        is not what the identities of its images say.
+    """
+    split_of = {image.identity: split for split, images in splits.items() for image in images}
+    listed: dict[str, list[Pairs]] = {}
+    for split, images in splits.items():
+        position = {image.image_id: index for index, image in enumerate(images)}
+        for path in getattr(config.pair_lists, split):
+            rows = []
+            pairs = read_pair_list(path)
+            for pair in pairs:
+                _check(pair, path, split, every_image, split_of, config)
+                a, b = position.get(pair.image_a), position.get(pair.image_b)
+                if a is not None and b is not None:
+                    rows.append((a, b, pair.label))
+            first, second, label = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+            beyond_limit = len(pairs) - len(rows)
+            listed.setdefault(split, []).append(
+                Pairs(pair_set(path), first, second, label, beyond_limit)
+            )
+    return listed
+
+
+def _check(
+    pair: ListedPair,
+    path: str,
+    split: str,
+    every_image: Mapping[str, str],
+    split_of: Mapping[str, str],
+    config: DataConfig,
+) -> None:
+    place = f"{path}, line {pair.line}"
+    identities = []
+    for image_id in (pair.image_a, pair.image_b):
+        identity = every_image.get(image_id)
+        if identity is None:
+            raise DataError(
+                f"{place}: {image_id!r} is not among the {len(every_image)} images of "
+                f"{config.image_list or config.images}; mend the path (it is relative to "
+                "data.images) or remove the pair"
+            )
+        actual = split_of.get(identity)
+        # With limit_identities an identity may be in no split.
+        if actual != split and actual is not None:
+            raise DataError(
+                f"{place}: {identity!r} ({image_id}) is in the split {actual}, and the list is one "
+                f"of data.pair_lists.{split}; a person may be in one split only: move the list, or "
+                "give the splits in data.image_list with data.split: given"
+            )
+        identities.append(identity)
+    if pair.label != (identities[0] == identities[1]):
+        raise DataError(
+            f"{place}: label {pair.label} for {identities[0]!r} ({pair.image_a}) and "
+            f"{identities[1]!r} ({pair.image_b}); 1 means one person, 0 two: mend the label or the "
+            "identity"
+        )
+
+
+def final_pairs(
+    splits: Mapping[str, Sequence[Image]],
+    listed: Mapping[str, list[Pairs]],
+    quarantined: Set[str],
+    config: DataConfig,
+) -> dict[str, list[Pairs]]:
+    """The pairs of each split once it is known which images are usable.
+
+    Raises:
+      DataError: A split has no pairs.
+    """
+    result = {}
+    for number, (split, images) in enumerate(splits.items()):
+        usable = np.array([image.image_id not in quarantined for image in images])
+        if split in listed:
+            result[split] = [_usable(pairs, usable, split) for pairs in listed[split]]
+        else:
+            count = getattr(config.pairs, split)
+            result[split] = [_sampled(split, images, usable, count, [config.seed, number])]
+        if not any(len(pairs.label) for pairs in result[split]):
+            raise DataError(
+                f"the split {split} has {int(usable.sum())} usable images and no pairs; it needs "
+                "at least two persons, one of them with two images: add images, or change "
+                "data.shares or data.limit_identities"
+            )
+        for pairs in result[split]:
+            logging.info("Pairs of %s, %s: %s", split, pairs.name, pairs.summary())
+    return result
+
+
+def _usable(pairs: Pairs, usable: NDArray[np.bool_], split: str) -> Pairs:
+    keep = usable[pairs.first] & usable[pairs.second]
+    quarantined = int((~keep).sum())
+    if quarantined or pairs.beyond_limit:
+        logging.warning(
+            "%d of the %d pairs of %s in %s are left out: %d name a quarantined image, %d an "
+            "identity beyond limit_identities",
+            quarantined + pairs.beyond_limit,
+            len(keep) + pairs.beyond_limit,
+            pairs.name,
+            split,
+            quarantined,
+            pairs.beyond_limit,
+        )
+    return Pairs(
+        pairs.name,
+        pairs.first[keep],
+        pairs.second[keep],
+        pairs.label[keep],
+        pairs.beyond_limit,
+        quarantined,
+    )
+
+
+def _sampled(
+    split: str,
+    images: Sequence[Image],
+    usable: NDArray[np.bool_],
+    count: int,
+    seed: list[int],
+) -> Pairs:
+    positions = np.flatnonzero(usable)
+    _, codes = np.unique([images[index].identity for index in positions], return_inverse=True)
+    first, second, label = sample_pairs(codes, count, seed)
+    if len(label) < count // 2 * 2:
+        _, sizes = np.unique(codes, return_counts=True)
+        same, different = possible_pairs(sizes)
+        logging.warning(
+            "Split %s gets %d pairs instead of %d: its %d images of %d identities form %d pairs of "
+            "one person and %d of two, and each half is as large as the smaller of them",
+            split,
+            len(label),
+            count,
+            len(positions),
+            len(sizes),
+            same,
+            different,
+        )
+    return Pairs(SAMPLED, positions[first], positions[second], label, wanted=count)

@@ -1,0 +1,120 @@
+"""What PairExampleGen tells people: quarantine.csv and summary.json, beside the splits' folders."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import logging
+from tfx.dsl.io import fileio
+
+from components.pair_example_gen.errors import DataError
+from components.pair_example_gen.planning import Pairs
+from components.pair_example_gen.sources import Image
+
+# An image id, its identity and the reason: a tuple, or a list when it has been through JSON.
+Quarantined = Sequence[str]
+
+QUARANTINE_FILE = "quarantine.csv"
+SUMMARY_FILE = "summary.json"
+
+_IDS_IN_MESSAGES = 5
+
+
+def check_quarantine(quarantined: Sequence[Quarantined], total: int, max_share: float) -> None:
+    """Refuses a data set of which too much is not usable.
+
+    Args:
+      quarantined: Image id, identity and reason of each unusable image.
+      total: How many images were read.
+      max_share: The largest share of unusable images to go on with.
+
+    Raises:
+      DataError: There are more.
+    """
+    if not quarantined:
+        return
+    reasons = ", ".join(f"{reason} {count}" for reason, count in _reasons(quarantined).items())
+    ids = ", ".join(sorted(row[0] for row in quarantined)[:_IDS_IN_MESSAGES])
+    message = f"{len(quarantined)} of {total} images are quarantined ({reasons}), the first: {ids}"
+    if len(quarantined) > max_share * total:
+        raise DataError(
+            f"{message}; that is more than data.max_quarantined, {max_share:g}: replace or remove "
+            "these images, or raise the limit"
+        )
+    logging.warning("%s; all are in %s", message, QUARANTINE_FILE)
+
+
+def write_quarantine(uri: str, quarantined: Sequence[Quarantined]) -> None:
+    """Writes image id, identity and reason of each quarantined image, sorted by image id."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image_id", "identity", "reason"])
+    writer.writerows(sorted(map(tuple, quarantined)))
+    _write(f"{uri}/{QUARANTINE_FILE}", text.getvalue())
+
+
+def write_image_summary(
+    uri: str,
+    splits: Mapping[str, Sequence[Image]],
+    quarantined: Sequence[Quarantined],
+    rotated: int,
+    ignored: int,
+) -> None:
+    """Writes counts of the images artifact.
+
+    Args:
+      uri: The artifact.
+      splits: The images of each split, usable or not.
+      quarantined: Image id, identity and reason of each unusable image.
+      rotated: How many usable images EXIF asks to turn.
+      ignored: How many files below the root are not named like images.
+    """
+    if rotated:
+        logging.warning(
+            "%d images have an EXIF orientation, which the pipeline does not follow: their faces "
+            "are seen as stored, perhaps turned; rewrite the files upright if that is not meant",
+            rotated,
+        )
+    unusable = {row[0] for row in quarantined}
+    counts = {}
+    for split, images in splits.items():
+        usable = [image for image in images if image.image_id not in unusable]
+        counts[split] = {
+            "images": len(usable),
+            "identities": len({image.identity for image in usable}),
+            "quarantined": len(images) - len(usable),
+        }
+    _write_json(
+        uri,
+        {
+            "splits": counts,
+            "quarantined": _reasons(quarantined),
+            "exif_rotated": rotated,
+            "other_files_ignored": ignored,
+        },
+    )
+
+
+def write_pair_summary(uri: str, pairs: Mapping[str, Sequence[Pairs]]) -> None:
+    """Writes counts of the pairs artifact, for each split and pair set."""
+    splits = {
+        split: {part.name: part.summary() for part in parts} for split, parts in pairs.items()
+    }
+    _write_json(uri, {"splits": splits})
+
+
+def _reasons(quarantined: Sequence[Quarantined]) -> dict[str, int]:
+    return dict(sorted(Counter(row[2] for row in quarantined).items()))
+
+
+def _write_json(uri: str, content: Mapping[str, Any]) -> None:
+    _write(f"{uri}/{SUMMARY_FILE}", json.dumps(content, indent=2) + "\n")
+
+
+def _write(path: str, text: str) -> None:
+    with fileio.open(f"{path}.unfinished", "w") as file:
+        file.write(text)
+    fileio.rename(f"{path}.unfinished", path, overwrite=True)
