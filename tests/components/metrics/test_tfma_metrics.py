@@ -1,0 +1,135 @@
+"""The TFMA metrics over materialised scores of two models, sliced, against scikit-learn."""
+
+import json
+
+import apache_beam as beam
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow_model_analysis as tfma
+from sklearn import metrics as sklearn_metrics
+from sklearn.calibration import calibration_curve
+
+from components.metrics.tfma_metrics import ScoredPairs, TarAtFar, _GatherPairs
+
+MODULE = "components.metrics.tfma_metrics"
+MODELS = {"candidate": "candidate_score", "baseline": "baseline_score"}
+PAIRS = 300
+
+
+def config(name: str, **parameters: float) -> tfma.MetricConfig:
+    return tfma.MetricConfig(class_name=name, module=MODULE, config=json.dumps(parameters))
+
+
+@pytest.fixture(scope="module")
+def pairs() -> pd.DataFrame:
+    """Scores with ties; the pairs of the slice "mixed" are all impostors."""
+    random = np.random.default_rng(0)
+    gender = random.choice(["female", "male", "mixed"], PAIRS)
+    label = ((random.random(PAIRS) < 0.5) & (gender != "mixed")).astype(np.int64)
+    columns = {"label": label, "gender": gender}
+    for key, skill in zip(MODELS.values(), (2.0, 1.0), strict=True):
+        logit = skill * (label - 0.5) + random.normal(0, 1, PAIRS)
+        columns[key] = (1 / (1 + np.exp(-logit))).round(2).astype(np.float32)
+    return pd.DataFrame(columns)
+
+
+@pytest.fixture(scope="module")
+def results(pairs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """TFMA's values in one run: by model, whether difference to the baseline, and slice."""
+    metrics = [
+        config("EqualErrorRate"),
+        *(config("TarAtFar", far=far) for far in (0.1, 0.01, 0.001)),
+        config("BrierScore"),
+        config("ExpectedCalibrationError"),
+    ]
+    eval_config = tfma.EvalConfig(
+        model_specs=[
+            tfma.ModelSpec(
+                name=name,
+                model_type="materialized_prediction",
+                label_key="label",
+                prediction_key=key,
+                is_baseline=name == "baseline",
+            )
+            for name, key in MODELS.items()
+        ],
+        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["gender"])],
+        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+    )
+    output = str(tmp_path_factory.mktemp("evaluation"))
+    tfma.analyze_raw_data(pairs, eval_config, output_path=output)
+    found = {}
+    for name in MODELS:
+        for slice_key, by_output in tfma.load_eval_result(output, model_name=name).slicing_metrics:
+            value = slice_key[0][1] if slice_key else "all"
+            found[name, value] = {
+                metric: next(iter(number.values())) for metric, number in by_output[""][""].items()
+            }
+    return found
+
+
+def expected(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """The same metrics by scikit-learn."""
+    fpr, tpr, _ = sklearn_metrics.roc_curve(labels, scores, drop_intermediate=False)
+    share, mean = calibration_curve(labels, scores, n_bins=15)
+    counts, _ = np.histogram(np.ceil(scores * 15), bins=np.arange(0.5, 16))
+    return {
+        # FPR = 1 - TPR where the two add up to 1, and their sum rises along the curve.
+        "eer": np.interp(1, fpr + tpr, fpr),
+        **{f"tar_at_far_{far:g}": tpr[fpr <= far].max() for far in (0.1, 0.01, 0.001)},
+        "brier_score": sklearn_metrics.brier_score_loss(labels, scores),
+        "expected_calibration_error": (counts[counts > 0] * np.abs(share - mean)).sum()
+        / len(labels),
+    }
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("part", ["all", "female", "male"])
+def test_agrees_with_scikit_learn_by_model_and_slice(pairs, results, model, part):
+    chosen = pairs if part == "all" else pairs[pairs.gender == part]
+    labels, scores = chosen.label.to_numpy(), chosen[MODELS[model]].to_numpy(np.float64)
+    found = results[model, part]
+    for name, value in expected(labels, scores).items():
+        assert found[name] == pytest.approx(value, abs=1e-12), name
+
+
+def test_a_slice_without_genuine_pairs_has_the_calibration_metrics_only(pairs, results):
+    found = results["candidate", "mixed"]
+    for name in ("eer", "tar_at_far_0.1", "tar_at_far_0.01", "tar_at_far_0.001"):
+        assert np.isnan(float(found[name])), name
+    scores = pairs[pairs.gender == "mixed"].candidate_score.to_numpy(np.float64)
+    assert found["brier_score"] == pytest.approx(np.mean(scores**2), abs=1e-12)
+
+
+def test_the_candidate_is_compared_with_the_baseline(results):
+    candidate, baseline = results["candidate", "all"], results["baseline", "all"]
+    for name in ("eer", "tar_at_far_0.01", "brier_score"):
+        difference = candidate[name] - baseline[name]
+        assert candidate[f"{name}_diff"] == pytest.approx(difference, abs=1e-12)
+    assert "eer_diff" not in baseline
+
+
+def test_gathered_pairs_survive_the_way_between_workers():
+    parts = [ScoredPairs(), ScoredPairs(), ScoredPairs()]
+    parts[0].scores.extend([0.1, 0.2])
+    parts[0].labels.extend([0, 1])
+    parts[2].scores.append(0.3)
+    parts[2].labels.append(1)
+    coder = beam.coders.registry.get_coder(ScoredPairs)
+    sent = [coder.decode(coder.encode(part)) for part in parts]
+    merged = _GatherPairs(tfma.metrics.MetricKey("pairs"), None).merge_accumulators(sent)
+    assert merged.scores.tolist() == [0.1, 0.2, 0.3]
+    assert merged.labels.tolist() == [0, 1, 1]
+    # What came in is left as it was.
+    assert len(sent[0].scores) == 2
+
+
+def test_a_far_out_of_range_is_refused():
+    with pytest.raises(ValueError, match="far is 0"):
+        TarAtFar(far=0)
+
+
+def test_example_weights_are_refused():
+    with pytest.raises(ValueError, match="does not support example weights"):
+        TarAtFar(far=0.1).computations(example_weighted=True)
