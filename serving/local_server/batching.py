@@ -1,0 +1,201 @@
+"""Joins concurrent requests for one signature into few calls of the model."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from serving.local_server.options import Batching
+from serving.local_server.status import Code, StatusError
+from serving.local_server.tensors import Tensors
+
+_LOG = logging.getLogger(__name__)
+
+Run = Callable[[Tensors], Tensors]
+
+
+@dataclass(eq=False)
+class _Task:
+    inputs: Tensors
+    rows: int
+    arrived: float
+    result: "asyncio.Future[Tensors]"
+    # Only inputs alike in all but the number of rows can be joined.
+    shape: tuple[tuple[int, ...], ...]
+
+
+class Batcher:
+    """Runs requests in batches of at most ``max_batch_size`` rows. Lives on one event loop.
+
+    A batch starts when it is full, or when its first request has waited ``batch_timeout_micros``
+    and a thread is free. If a batch fails, it is halved until the request that breaks it is alone:
+    the others are answered as if it had never been there.
+
+    Args:
+        run: Calls the model, on one of the executor's threads; raises ``StatusError``.
+        executor: Where ``run`` is called.
+        options: Sizes and delays.
+        observe: Is told the rows of each batch as it starts.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        executor: Executor,
+        options: Batching,
+        observe: Callable[[int], None] = lambda rows: None,
+    ) -> None:
+        self._run = run
+        self._executor = executor
+        self._options = options
+        self._observe = observe
+        self._delay = options.batch_timeout_micros / 1e6
+        self._waiting: deque[_Task] = deque()
+        self._waiting_rows = 0
+        self._running: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting_rows(self) -> int:
+        """Rows in the queue, not counting the batches that run."""
+        return self._waiting_rows
+
+    async def submit(self, inputs: Tensors, rows: int) -> Tensors:
+        """Returns the model's outputs for ``inputs``, each array with ``rows`` rows.
+
+        Raises:
+            StatusError: RESOURCE_EXHAUSTED when the queue is full; else what the model raises.
+        """
+        if self._waiting_rows + rows > self._options.max_enqueued_rows:
+            raise StatusError(
+                Code.RESOURCE_EXHAUSTED,
+                f"{self._waiting_rows} rows wait already and {rows} more pass the limit of "
+                f"{self._options.max_enqueued_rows}; try again later, or with fewer rows",
+            )
+        size = self._options.max_batch_size
+        if rows <= size:
+            return await self._enqueue(inputs, rows)
+        parts = [
+            self._enqueue({name: array[at : at + size] for name, array in inputs.items()}, count)
+            for at in range(0, rows, size)
+            for count in [min(size, rows - at)]
+        ]
+        try:
+            return _join(list(await asyncio.gather(*parts)))
+        finally:
+            for part in parts:
+                part.cancel()
+
+    async def drain(self) -> None:
+        """Returns when nothing waits or runs any more."""
+        while self._waiting or self._running:
+            running = list(self._running)
+            if running:
+                await asyncio.wait(running)
+            else:
+                await asyncio.sleep(self._delay)
+
+    def _enqueue(self, inputs: Tensors, rows: int) -> "asyncio.Future[Tensors]":
+        loop = asyncio.get_running_loop()
+        shape = tuple(array.shape[1:] for _, array in sorted(inputs.items()))
+        task = _Task(inputs, rows, loop.time(), loop.create_future(), shape)
+        self._waiting.append(task)
+        self._waiting_rows += rows
+        self._pump()
+        return task.result
+
+    def _pump(self) -> None:
+        """Starts every batch that is due, and sets a timer for the next one."""
+        loop = asyncio.get_running_loop()
+        while self._waiting and len(self._running) < self._options.num_batch_threads:
+            left = self._waiting[0].arrived + self._delay - loop.time()
+            if left > 0 and self._waiting_rows < self._options.max_batch_size:
+                if self._timer is None:
+                    self._timer = loop.call_later(left, self._on_timer)
+                return
+            batch = self._take()
+            if batch:
+                running = loop.create_task(self._execute(batch))
+                self._running.add(running)
+                running.add_done_callback(self._on_batch_done)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._pump()
+
+    def _on_batch_done(self, batch: "asyncio.Task[None]") -> None:
+        self._running.discard(batch)
+        self._pump()
+
+    def _take(self) -> list[_Task]:
+        batch: list[_Task] = []
+        rows = 0
+        while self._waiting:
+            task = self._waiting[0]
+            if task.result.done():  # its client has gone
+                self._drop()
+                continue
+            fits = rows + task.rows <= self._options.max_batch_size
+            if batch and (not fits or task.shape != batch[0].shape):
+                break
+            self._drop()
+            batch.append(task)
+            rows += task.rows
+        return batch
+
+    def _drop(self) -> None:
+        self._waiting_rows -= self._waiting.popleft().rows
+
+    async def _execute(self, batch: list[_Task]) -> None:
+        self._observe(sum(task.rows for task in batch))
+        loop = asyncio.get_running_loop()
+        answers = await loop.run_in_executor(self._executor, self._answers, batch)
+        for task, answer in zip(batch, answers, strict=True):
+            if task.result.done():
+                continue
+            if isinstance(answer, StatusError):
+                task.result.set_exception(answer)
+            else:
+                task.result.set_result(answer)
+
+    def _answers(self, batch: list[_Task]) -> list[Tensors | StatusError]:
+        """Runs on a thread. Returns an answer for each task and raises nothing."""
+        try:
+            outputs = self._run(_join([task.inputs for task in batch]))
+            return list(_split(outputs, [task.rows for task in batch]))
+        except StatusError as error:
+            if len(batch) == 1:
+                return [error]
+        except Exception:
+            # Whatever the model does, its callers are answered and the server lives on.
+            _LOG.exception("a batch of %d requests failed", len(batch))
+            internal = StatusError(Code.INTERNAL, "the model failed; see the server's log")
+            return [internal for _ in batch]
+        half = len(batch) // 2
+        return self._answers(batch[:half]) + self._answers(batch[half:])
+
+
+def _join(parts: list[Tensors]) -> Tensors:
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _split(outputs: Tensors, counts: list[int]) -> list[Tensors]:
+    total = sum(counts)
+    for name, array in outputs.items():
+        if array.ndim == 0 or array.shape[0] != total:
+            raise StatusError(
+                Code.INTERNAL,
+                f"output {name!r} has shape {list(array.shape)} for {total} rows of input; a "
+                "signature must return a row for each row",
+            )
+    ends = np.cumsum(counts)
+    return [
+        {name: array[end - count : end] for name, array in outputs.items()}
+        for end, count in zip(ends, counts, strict=True)
+    ]

@@ -1,0 +1,266 @@
+"""Signatures and tensors: what a model takes, and tensors to and from protos and JSON values.
+
+A tensor is a NumPy array here; one of strings has dtype ``object`` and holds ``bytes``.
+"""
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from tensorflow import as_dtype, make_ndarray, make_tensor_proto
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
+
+from serving.local_server.status import StatusError, invalid
+
+Tensors = dict[str, np.ndarray]
+
+# A TensorProto may give one value and a shape, and mean that value everywhere. Beyond this many
+# elements, that is a way to make a server allocate what its client never sent.
+_MAX_REPEATED: Final = 2**20
+# TensorFlow Serving writes string outputs with this suffix as base64, all others as text.
+_BYTES_SUFFIX: Final = "_bytes"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Name, dtype and shape of a signature's input or output; None in a shape means any."""
+
+    name: str
+    dtype: np.dtype
+    data_type: int
+    shape: tuple[int | None, ...] | None
+
+    @property
+    def type_name(self) -> str:
+        """TensorFlow's name of the dtype, such as ``string`` or ``float32``."""
+        return as_dtype(self.data_type).name
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A named function of a model: what goes in and what comes out."""
+
+    name: str
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+
+
+def signature_from_def(name: str, definition: SignatureDef) -> Signature:
+    """Returns the signature that a SavedModel's ``SignatureDef`` describes."""
+    return Signature(
+        name=name,
+        inputs={key: _spec(key, info) for key, info in definition.inputs.items()},
+        outputs={key: _spec(key, info) for key, info in definition.outputs.items()},
+    )
+
+
+def _spec(name: str, info: TensorInfo) -> TensorSpec:
+    shape = None
+    if not info.tensor_shape.unknown_rank:
+        shape = tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
+    return TensorSpec(
+        name=name,
+        dtype=np.dtype(as_dtype(info.dtype).as_numpy_dtype),
+        data_type=info.dtype,
+        shape=shape,
+    )
+
+
+def check_inputs(signature: Signature, inputs: Tensors) -> int:
+    """Checks names, dtypes and shapes of a request's inputs.
+
+    Args:
+        signature: What the inputs are for.
+        inputs: The request's tensors.
+
+    Returns:
+        The number of rows, the same in every input.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT that says what differs from the signature.
+    """
+    check_names(signature, set(inputs))
+    rows: dict[str, int] = {}
+    for name, array in inputs.items():
+        spec = signature.inputs[name]
+        if array.dtype != spec.dtype:
+            raise invalid(f"input {name!r} must be {spec.type_name}, not {array.dtype.name}")
+        _check_shape(spec, array.shape)
+        rows[name] = array.shape[0] if array.ndim else 0
+    if len(set(rows.values())) != 1:
+        raise invalid(f"inputs must have one number of rows, not {rows}")
+    return next(iter(rows.values()))
+
+
+def check_names(signature: Signature, names: set[str]) -> None:
+    """Checks that a request names each input of the signature and no other.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT with the missing and the unknown names.
+    """
+    missing = sorted(set(signature.inputs) - names)
+    extra = sorted(names - set(signature.inputs))
+    if missing or extra:
+        raise invalid(
+            f"signature {signature.name!r} takes {{{', '.join(sorted(signature.inputs))}}}; "
+            f"missing: {{{', '.join(missing)}}}, not known: {{{', '.join(extra)[:200]}}}"
+        )
+
+
+def _check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
+    if spec.shape is None:
+        return
+    fits = len(shape) == len(spec.shape) and all(
+        want is None or want == have for want, have in zip(spec.shape, shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if size is None else str(size) for size in spec.shape)
+        raise invalid(f"input {spec.name!r} must have shape [{wanted}], not {list(shape)}")
+
+
+def array_from_proto(spec: TensorSpec, proto: TensorProto) -> np.ndarray:
+    """Returns the tensor a gRPC request holds for ``spec``.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT for another dtype, a shape that is none, or a number of
+            values that does not fill the shape.
+    """
+    if proto.dtype != spec.data_type:
+        try:
+            sent = as_dtype(proto.dtype).name
+        except TypeError:
+            sent = f"type {proto.dtype}"
+        raise invalid(f"input {spec.name!r} must be {spec.type_name}, not {sent}")
+    sizes = [dim.size for dim in proto.tensor_shape.dim]
+    if proto.tensor_shape.unknown_rank or any(size < 0 for size in sizes):
+        raise invalid(f"input {spec.name!r} has no definite shape; send its size in each dimension")
+    _check_shape(spec, tuple(sizes))
+    elements = math.prod(sizes)
+    if spec.dtype == object:
+        return _strings_from_proto(spec, proto, sizes)
+    if proto.tensor_content:
+        if len(proto.tensor_content) != elements * spec.dtype.itemsize:
+            raise invalid(
+                f"input {spec.name!r} has {len(proto.tensor_content)} bytes of content, not the "
+                f"{elements * spec.dtype.itemsize} that its shape {sizes} needs"
+            )
+    elif elements > _MAX_REPEATED:
+        raise invalid(f"input {spec.name!r} of shape {sizes}: send it as tensor_content")
+    try:
+        return make_ndarray(proto)
+    except (TypeError, ValueError) as error:
+        raise invalid(f"input {spec.name!r} does not fill its shape {sizes}") from error
+
+
+def _strings_from_proto(spec: TensorSpec, proto: TensorProto, sizes: list[int]) -> np.ndarray:
+    if len(proto.string_val) != math.prod(sizes):
+        raise invalid(
+            f"input {spec.name!r} of shape {sizes} has {len(proto.string_val)} values, not "
+            f"{math.prod(sizes)}"
+        )
+    return _object_array(list(proto.string_val), sizes)
+
+
+def _object_array(values: list[bytes], shape: list[int]) -> np.ndarray:
+    # np.array would look into the values and guess a fixed-width dtype, which cuts trailing zeros.
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array.reshape(shape)
+
+
+def proto_from_array(array: np.ndarray) -> TensorProto:
+    """Returns the proto of an output tensor."""
+    return make_tensor_proto(array)
+
+
+def array_from_json(spec: TensorSpec, value: Any) -> np.ndarray:
+    """Returns the tensor that nested JSON lists, or a single value, hold for ``spec``.
+
+    Strings are taken as text, ``{"b64": "..."}`` as the bytes it encodes.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT for ragged lists, a value of another type, a number that is
+            too large for the dtype, or text that is not base64.
+    """
+    shape: list[int] = []
+    probe = value
+    while isinstance(probe, list):
+        shape.append(len(probe))
+        if not probe:
+            break
+        probe = probe[0]
+    flat: list[Any] = []
+    _flatten(spec, value, shape, 0, flat)
+    if spec.dtype == object:
+        return _object_array(flat, shape)
+    try:
+        wide = np.array(flat, dtype=np.float64 if spec.dtype.kind == "f" else None)
+        with np.errstate(over="ignore"):
+            array = wide.astype(spec.dtype)
+    except OverflowError:
+        raise _too_large(spec) from None
+    # A float too large becomes infinite; an integer too large wraps.
+    floats = spec.dtype.kind == "f"
+    kept = np.isfinite(array) == np.isfinite(wide) if floats else array == wide
+    if not kept.all():
+        raise _too_large(spec)
+    return array.reshape(shape)
+
+
+def _too_large(spec: TensorSpec) -> StatusError:
+    return invalid(f"input {spec.name!r} holds a number too large for {spec.type_name}")
+
+
+def _flatten(spec: TensorSpec, value: Any, shape: list[int], level: int, flat: list[Any]) -> None:
+    if level < len(shape):
+        if not isinstance(value, list) or len(value) != shape[level]:
+            raise invalid(f"input {spec.name!r} is ragged; each list at a level has one length")
+        for item in value:
+            _flatten(spec, item, shape, level + 1, flat)
+        return
+    flat.append(_scalar(spec, value))
+
+
+def _scalar(spec: TensorSpec, value: Any) -> Any:
+    kind = spec.dtype.kind
+    if kind == "O" and isinstance(value, str):
+        return value.encode()
+    if kind == "O" and isinstance(value, dict):
+        return _from_base64(spec, value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind == "f" and number:
+        return value
+    if kind in "iu" and number and isinstance(value, int):
+        return value
+    if kind == "b" and isinstance(value, bool):
+        return value
+    raise invalid(
+        f"input {spec.name!r} must hold {spec.type_name} values, not {type(value).__name__}"
+    )
+
+
+def _from_base64(spec: TensorSpec, value: dict[str, Any]) -> bytes:
+    text = value.get("b64")
+    if len(value) != 1 or not isinstance(text, str):
+        raise invalid(f'input {spec.name!r}: an object must be {{"b64": "<base64 text>"}}')
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid(f"input {spec.name!r}: the b64 value is not base64") from None
+
+
+def json_from_array(name: str, array: np.ndarray) -> Any:
+    """Returns an output tensor as nested lists; bytes as ``{"b64": ...}`` when so named."""
+    if array.dtype != object:
+        return array.tolist()
+    if array.ndim == 0:
+        content: bytes = array.item()
+        if name.endswith(_BYTES_SUFFIX):
+            return {"b64": base64.b64encode(content).decode()}
+        return content.decode(errors="replace")
+    return [json_from_array(name, np.asarray(item, dtype=object)) for item in array]

@@ -1,0 +1,177 @@
+"""A tiny model of the project's contract, computed a second time in NumPy, and a server of it."""
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SIDE = 16
+DIMENSIONS = 8
+THRESHOLD = 0.5
+SLOPE = 10.0
+
+
+def synthetic_png(seed: int, side: int = SIDE) -> bytes:
+    """Returns a PNG of a smooth random pattern; another seed gives another pattern."""
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 256, (side, side, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def synthetic_jpeg(seed: int, side: int = SIDE) -> bytes:
+    """Returns a JPEG of a random pattern."""
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 256, (side, side, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="JPEG")
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class ToyModel:
+    """Where the toy model is, and what it computes, in NumPy and Pillow.
+
+    A version's projection is drawn from its number, so two versions answer differently.
+    """
+
+    export: Callable[[Path, int], Path]
+
+    def embed(self, images: list[bytes], version: int = 1) -> np.ndarray:
+        """Returns the embeddings of 16 x 16 PNGs, float64 [N, 8]."""
+        rows = [
+            np.asarray(Image.open(io.BytesIO(one)).convert("RGB"), np.float64).ravel() / 255
+            for one in images
+        ]
+        embedding = np.stack(rows) @ projection(version).astype(np.float64)
+        return embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
+
+    def distance(self, a: list[bytes], b: list[bytes], version: int = 1) -> np.ndarray:
+        """Returns the distances of pairs of PNGs, float64 [N]."""
+        return np.linalg.norm(self.embed(a, version) - self.embed(b, version), axis=1)
+
+    def score(self, distance: np.ndarray) -> np.ndarray:
+        """Returns the scores of distances: 1 / (1 + exp(10 (d - 0.5)))."""
+        return 1 / (1 + np.exp(SLOPE * (distance - THRESHOLD)))
+
+
+def projection(version: int) -> np.ndarray:
+    """Returns the toy model's only weights, float32 [768, 8]."""
+    random = np.random.default_rng(version)
+    return random.standard_normal((SIDE * SIDE * 3, DIMENSIONS)).astype(np.float32)
+
+
+def _export(base: Path, version: int) -> Path:
+    import tensorflow as tf
+
+    class Toy(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.projection = tf.Variable(projection(version))
+
+        def _embed(self, image: Any) -> Any:
+            def pixels(content: Any) -> Any:
+                decoded = tf.io.decode_image(content, channels=3, expand_animations=False)
+                decoded.set_shape([None, None, 3])
+                return tf.reshape(tf.image.resize(decoded, [SIDE, SIDE]) / 255.0, [-1])
+
+            flat = tf.map_fn(
+                pixels,
+                image,
+                fn_output_signature=tf.TensorSpec([SIDE * SIDE * 3], tf.float32),
+            )
+            return tf.math.l2_normalize(flat @ self.projection, axis=1)
+
+        def _compare(self, a: Any, b: Any) -> dict[str, Any]:
+            a = tf.debugging.check_numerics(a, "embedding_a holds NaN or infinity")
+            b = tf.debugging.check_numerics(b, "embedding_b holds NaN or infinity")
+            distance = tf.norm(a - b, axis=1)
+            return {
+                "distance": distance,
+                "score": tf.sigmoid(SLOPE * (THRESHOLD - distance)),
+                "same": distance <= THRESHOLD,
+            }
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+        def embed(self, image: Any) -> dict[str, Any]:
+            return {"embedding": self._embed(image)}
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, DIMENSIONS], tf.float32, name="embedding_a"),
+                tf.TensorSpec([None, DIMENSIONS], tf.float32, name="embedding_b"),
+            ]
+        )
+        def compare(self, embedding_a: Any, embedding_b: Any) -> dict[str, Any]:
+            return self._compare(embedding_a, embedding_b)
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.string, name="image_a"),
+                tf.TensorSpec([None], tf.string, name="image_b"),
+            ]
+        )
+        def verify(self, image_a: Any, image_b: Any) -> dict[str, Any]:
+            return self._compare(self._embed(image_a), self._embed(image_b))
+
+    toy = Toy()
+    # As a push does: complete under another name, then renamed.
+    temporary = base / f"pushing-{version}"
+    tf.saved_model.save(
+        toy,
+        str(temporary),
+        signatures={"embed": toy.embed, "compare": toy.compare, "serving_default": toy.verify},
+    )
+    return temporary.rename(base / str(version))
+
+
+@pytest.fixture(scope="session")
+def toy_model() -> ToyModel:
+    """The toy model; ``toy_model.export(base, version)`` writes a version of it."""
+    return ToyModel(export=_export)
+
+
+@pytest.fixture(scope="session")
+def toy_base(toy_model: ToyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base folder with version 1 of the toy model. Not to be changed."""
+    base = tmp_path_factory.mktemp("faceauth")
+    toy_model.export(base, 1)
+    return base
+
+
+@pytest.fixture(scope="session")
+def toy_server(toy_base: Path) -> Iterator[Any]:
+    """A local server of version 1, with small limits. Not to be changed."""
+    from serving.local_server.options import Batching, Limits, Options
+    from serving.local_server.server import running
+
+    options = Options(
+        model_base_path=str(toy_base),
+        rest_port=0,
+        grpc_port=0,
+        batching=Batching(max_batch_size=8, batch_timeout_micros=2_000, max_enqueued_rows=64),
+        limits=Limits(max_body_bytes=2**20, body_timeout_s=1.0),
+    )
+    with running(options) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def png() -> Callable[..., bytes]:
+    """Makes a synthetic PNG of a seed."""
+    return synthetic_png
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> Callable[..., bytes]:
+    """Makes a synthetic JPEG of a seed."""
+    return synthetic_jpeg
