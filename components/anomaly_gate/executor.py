@@ -1,0 +1,83 @@
+"""The executor of AnomalyGate."""
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+from absl import logging
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import types
+from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
+from tfx.components.statistics_gen import stats_artifact_utils
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+
+from components.anomaly_gate.findings import Finding, anomaly_findings, count_findings, report
+
+VERDICT_FILE = "verdict.json"
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class DataAnomalyError(ValueError):
+    """The data is not what the schema says; the message lists everything that is wrong."""
+
+
+class Executor(base_executor.BaseExecutor):
+    """Reads anomalies and example counts of all splits and lets the run go on, or not."""
+
+    def Do(
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Writes ``verdict.json``.
+
+        Raises:
+          DataAnomalyError: Something is wrong, and ``exec_properties["stop"]`` is set.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
+        statistics = artifact_utils.get_single_instance(input_dict["statistics"])
+        verdict = artifact_utils.get_single_instance(output_dict["verdict"])
+        allowed = json.loads(exec_properties["allowed_new_columns"])
+        minimum = exec_properties["min_examples"]
+
+        findings: list[Finding] = []
+        examples = {}
+        for split in artifact_utils.decode_split_names(statistics.split_names):
+            # Sums over datasets: StatisticsGen writes one, other tools may write several.
+            proto = stats_artifact_utils.load_statistics(statistics, split).proto()
+            examples[split] = sum(int(dataset.num_examples) for dataset in proto.datasets)
+            findings += count_findings(split, examples[split], minimum)
+        for split in artifact_utils.decode_split_names(anomalies.split_names):
+            path = os.path.join(artifact_utils.get_split_uri([anomalies], split), DEFAULT_FILE_NAME)
+            with fileio.open(path, "rb") as file:
+                found = anomalies_pb2.Anomalies.FromString(file.read())
+            findings += anomaly_findings(split, found, set(allowed))
+
+        passed = not any(finding.stops for finding in findings)
+        content = {
+            "passed": passed,
+            "examples": examples,
+            "min_examples": minimum,
+            "allowed_new_columns": allowed,
+            "findings": [dataclasses.asdict(finding) for finding in findings],
+        }
+        _write(os.path.join(verdict.uri, VERDICT_FILE), json.dumps(content, indent=2) + "\n")
+        if passed:
+            logging.info("Data accepted: examples %s, %d warnings", examples, len(findings))
+        if findings:
+            message = f"{len(findings)} findings in {statistics.uri}:\n{report(findings)}"
+            if not passed and exec_properties["stop"]:
+                raise DataAnomalyError(
+                    f"{message}\nThe run stops here; to only report, set stop to false"
+                )
+            logging.warning("%s", message)
+
+
+def _write(path: str, text: str) -> None:
+    fileio.makedirs(os.path.dirname(path))
+    with fileio.open(f"{path}.unfinished", "w") as file:
+        file.write(text)
+    fileio.rename(f"{path}.unfinished", path, overwrite=True)
