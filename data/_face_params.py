@@ -238,21 +238,21 @@ def sample_shot(seed: int, identity: int, index: int, person: Identity) -> Shot:
     rng = _generator(seed, _SHOT_STREAM, identity, index)
     uniform, normal = rng.uniform, rng.normal
     turned = rng.random() < 0.4
-    yaw = uniform(15, 27) * _pick(rng, (-1, 1)) if turned else uniform(-11, 11)
+    yaw = uniform(15, 25) * _pick(rng, (-1, 1)) if turned else uniform(-11, 11)
     light = _pick(rng, LIGHTS, (0.45, 0.25, 0.3))
     side = uniform(0.75, 1.0) * _pick(rng, (-1, 1)) if light == "side" else uniform(-0.4, 0.4)
     direction = np.array((side, uniform(-0.7, 0.1), 0.45 if light == "side" else 0.9))
     direction /= np.linalg.norm(direction)
-    warmth, tint = normal(0, 0.09), normal(0, 0.035)
+    warmth, tint = normal(0, 0.065), normal(0, 0.03)
     worn = person.glasses != "none" and rng.random() < 0.85
-    occluder = _pick(rng, OCCLUDERS, (82, 4, 4, 6, 4))
+    occluder = _pick(rng, OCCLUDERS, (87, 3, 3, 4, 3))
     backdrop = uniform(25, 235)
     return Shot(
         yaw=float(np.radians(yaw)),
         pitch=float(np.radians(uniform(-9, 9))),
         roll=float(np.radians(np.clip(normal(0, 6), -14, 14))),
         half_height=uniform(0.3, 0.385),
-        centre=(0.5 + uniform(-0.06, 0.06), 0.53 + uniform(-0.05, 0.05)),
+        centre=(0.5 + uniform(-0.05, 0.05), 0.53 + uniform(-0.04, 0.04)),
         smile=uniform(-0.35, 1.0),
         mouth_open=uniform(0.3, 1.0) if rng.random() < 0.3 else 0.0,
         brow_raise=uniform(-0.02, 0.05),
@@ -265,7 +265,7 @@ def sample_shot(seed: int, identity: int, index: int, person: Identity) -> Shot:
         light=light,
         light_direction=(float(direction[0]), float(direction[1]), float(direction[2])),
         ambient={"bright": 0.7, "dim": 0.6, "side": 0.24}[light],
-        exposure=uniform(0.5, 0.68) if light == "dim" else uniform(0.9, 1.2),
+        exposure=uniform(0.52, 0.7) if light == "dim" else uniform(0.9, 1.2),
         contrast=uniform(0.8, 1.15),
         temperature=(1 + warmth, 1 + tint, 1 - warmth),
         background=(

@@ -174,7 +174,7 @@ def _lay_out(home: Path, target: Path, progress: Progress | None) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
     try:
-        filled = scratch / target.name
+        filled = scratch / "filled"
         (filled / "images").mkdir(parents=True)
         with (filled / IMAGE_LIST).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")

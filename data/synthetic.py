@@ -31,7 +31,7 @@ from data import _face_photo
 logger = logging.getLogger(__name__)
 
 # Raise it whenever a picture comes out differently: folders drawn before are then out of date.
-DRAWING_VERSION = 1
+DRAWING_VERSION = 2
 ATTRIBUTES = ("skin", "hair", "beard", "glasses", "light", "occlusion", "pose")
 IMAGE_LIST = "images.csv"
 PARAMETERS_FILE = "dataset.json"
@@ -119,7 +119,8 @@ def generate(
     ``images.csv`` has the columns ``image`` (path below ``out_dir``), ``identity`` and those of
     `face_attributes`. ``dataset.json`` holds the parameters. The folder is filled under a temporary
     name beside ``out_dir`` and renamed, so that what is there is whole, whenever the process ends.
-    Nothing is done when ``out_dir`` already holds a data set with the same parameters.
+    A killed process leaves a hidden ``.<name>.partial-*`` folder, which may be removed. Nothing is
+    done when ``out_dir`` already holds a data set with the same parameters.
 
     Args:
         out_dir: the folder to make.
@@ -167,12 +168,17 @@ def generate(
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
     try:
-        filled = scratch / target.name
+        filled, replaced = scratch / "filled", scratch / "replaced"
         filled.mkdir()
         _fill(filled, parameters, min(workers, identities), progress)
         if target.exists():
-            target.rename(scratch / "replaced")
-        filled.rename(target)
+            target.rename(replaced)
+        try:
+            filled.rename(target)
+        except OSError:
+            if replaced.exists():
+                replaced.rename(target)
+            raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     logger.info("wrote %d images of %d identities to %s",
