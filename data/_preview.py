@@ -12,7 +12,8 @@ def contact_sheet(
 ) -> Image.Image:
     """Lays out pictures: a row for each identity, a column for each of its pictures.
 
-    Identities with at least ``columns`` pictures come first, then by name.
+    The identities are spread evenly over the folder, by name, among those with at least ``columns``
+    pictures; where these are too few, those with the most pictures are taken.
 
     Args:
         folder: holds a folder of pictures for each identity, itself or in its ``images`` folder.
@@ -44,7 +45,11 @@ def contact_sheet(
         raise FileNotFoundError(
             f"{root} has no folder with pictures ({', '.join(sorted(_SUFFIXES))})"
         )
-    people = sorted(people, key=len, reverse=True)[:rows]
+    full = [images for images in people if len(images) == columns]
+    if len(full) >= rows:
+        people = [full[row * len(full) // rows] for row in range(rows)]
+    else:
+        people = sorted(people, key=len, reverse=True)[:rows]
     width = max(len(images) for images in people)
     sheet = Image.new("RGB", (width * cell, len(people) * cell), (255, 255, 255))
     for row, images in enumerate(people):

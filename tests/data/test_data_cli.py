@@ -71,6 +71,12 @@ def test_sheet_has_a_row_for_each_identity_the_fullest_first(faces: Path):
     ]
 
 
+def test_sheet_spreads_over_the_folder(faces: Path):
+    sheet = contact_sheet(faces, rows=2, columns=1, cell=10)
+    # a (red), b (white) and c (black) all have one picture: the first, and the one half way.
+    assert [sheet.getpixel((5, 5)), sheet.getpixel((5, 15))] == [(255, 0, 0), (255, 255, 255)]
+
+
 def test_sheet_takes_the_folder_above_images_too(faces: Path):
     faces.rename(faces.parent / "images")
     assert contact_sheet(faces.parent, cell=10).size == (30, 30)
