@@ -1,0 +1,1 @@
+"""Verification metrics: pure NumPy functions, and the same as TFMA metrics."""

@@ -17,7 +17,6 @@ import apache_beam as beam
 import numpy as np
 from tensorflow_model_analysis import metrics as tfma_metrics
 from tensorflow_model_analysis.metrics import metric_types, metric_util
-from tensorflow_model_analysis.proto import config_pb2
 
 from components.metrics import calibration, roc
 
@@ -41,11 +40,8 @@ class ScoredPairs:
 class _GatherPairs(beam.CombineFn):
     """Gathers the scores and labels of one model."""
 
-    def __init__(
-        self, key: metric_types.MetricKey, eval_config: config_pb2.EvalConfig | None
-    ) -> None:
+    def __init__(self, key: metric_types.MetricKey) -> None:
         self._key = key
-        self._eval_config = eval_config
 
     def create_accumulator(self) -> ScoredPairs:
         return ScoredPairs()
@@ -53,14 +49,19 @@ class _GatherPairs(beam.CombineFn):
     def add_input(
         self, accumulator: ScoredPairs, element: metric_types.StandardMetricInputs
     ) -> ScoredPairs:
-        for label, score, _ in metric_util.to_label_prediction_example_weight(
-            element,
-            eval_config=self._eval_config,
-            model_name=self._key.model_name,
-            output_name=self._key.output_name,
-        ):
-            accumulator.labels.append(int(label.item()))
-            accumulator.scores.append(float(score.item()))
+        # Read directly: TFMA's general conversion (classes, vocabularies, weights) takes several
+        # times as long, for every pair, slice and model.
+        model, output = self._key.model_name, self._key.output_name
+        labels = np.ravel(element.get_labels(model, output))
+        scores = np.ravel(element.get_predictions(model, output))
+        known = labels.size == 1 and labels[0] in (0, 1)
+        if not known or scores.size != 1 or scores.dtype.kind != "f":
+            raise ValueError(
+                f"a pair of model {model!r} has labels {labels} and scores {scores}; give one label "
+                "(0 or 1) and one score: check label_key and prediction_key of its tfma.ModelSpec"
+            )
+        accumulator.labels.append(int(labels[0]))
+        accumulator.scores.append(float(scores[0]))
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[ScoredPairs]) -> ScoredPairs:
@@ -77,7 +78,6 @@ class _GatherPairs(beam.CombineFn):
 def _computations(
     value: Callable[[ScoredPairs], float],
     name: str,
-    eval_config: config_pb2.EvalConfig | None,
     model_name: str,
     output_name: str,
 ) -> metric_types.MetricComputations:
@@ -93,7 +93,7 @@ def _computations(
 
     return [
         metric_types.MetricComputation(
-            keys=[pairs_key], preprocessors=None, combiner=_GatherPairs(pairs_key, eval_config)
+            keys=[pairs_key], preprocessors=None, combiner=_GatherPairs(pairs_key)
         ),
         metric_types.DerivedMetricComputation(keys=[key], result=result),
     ]
@@ -109,7 +109,6 @@ class EqualErrorRate(tfma_metrics.Metric):
 
 def _equal_error_rate(
     name: str,
-    eval_config: config_pb2.EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
 ) -> metric_types.MetricComputations:
@@ -117,7 +116,7 @@ def _equal_error_rate(
         curve = pairs.sweep()
         return roc.eer(curve).rate if curve else float("nan")
 
-    return _computations(value, name, eval_config, model_name, output_name)
+    return _computations(value, name, model_name, output_name)
 
 
 class TarAtFar(tfma_metrics.Metric):
@@ -144,7 +143,6 @@ class TarAtFar(tfma_metrics.Metric):
 def _tar_at_far(
     name: str,
     far: float,
-    eval_config: config_pb2.EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
 ) -> metric_types.MetricComputations:
@@ -152,7 +150,7 @@ def _tar_at_far(
         curve = pairs.sweep()
         return roc.tar_at_far(curve, far).tar if curve else float("nan")
 
-    return _computations(value, name, eval_config, model_name, output_name)
+    return _computations(value, name, model_name, output_name)
 
 
 class BrierScore(tfma_metrics.Metric):
@@ -165,14 +163,13 @@ class BrierScore(tfma_metrics.Metric):
 
 def _brier_score(
     name: str,
-    eval_config: config_pb2.EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
 ) -> metric_types.MetricComputations:
     def value(pairs: ScoredPairs) -> float:
         return calibration.brier_score(np.array(pairs.scores), np.array(pairs.labels))
 
-    return _computations(value, name, eval_config, model_name, output_name)
+    return _computations(value, name, model_name, output_name)
 
 
 class ExpectedCalibrationError(tfma_metrics.Metric):
@@ -190,7 +187,6 @@ class ExpectedCalibrationError(tfma_metrics.Metric):
 def _expected_calibration_error(
     name: str,
     bins: int,
-    eval_config: config_pb2.EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
 ) -> metric_types.MetricComputations:
@@ -198,4 +194,4 @@ def _expected_calibration_error(
         scores, labels = np.array(pairs.scores), np.array(pairs.labels)
         return calibration.expected_calibration_error(scores, labels, bins)
 
-    return _computations(value, name, eval_config, model_name, output_name)
+    return _computations(value, name, model_name, output_name)

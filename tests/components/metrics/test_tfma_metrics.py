@@ -17,8 +17,8 @@ MODELS = {"candidate": "candidate_score", "baseline": "baseline_score"}
 PAIRS = 300
 
 
-def config(name: str, **parameters: float) -> tfma.MetricConfig:
-    return tfma.MetricConfig(class_name=name, module=MODULE, config=json.dumps(parameters))
+def config(class_name: str, /, **parameters: float | str) -> tfma.MetricConfig:
+    return tfma.MetricConfig(class_name=class_name, module=MODULE, config=json.dumps(parameters))
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,35 @@ def test_the_candidate_is_compared_with_the_baseline(results):
     assert "eer_diff" not in baseline
 
 
+def test_a_single_model_needs_no_name(pairs, tmp_path):
+    eval_config = tfma.EvalConfig(
+        model_specs=[tfma.ModelSpec(label_key="label", prediction_key="candidate_score")],
+        slicing_specs=[tfma.SlicingSpec()],
+        metrics_specs=[tfma.MetricsSpec(metrics=[config("EqualErrorRate", name="error")])],
+    )
+    found = tfma.analyze_raw_data(pairs, eval_config, output_path=str(tmp_path))
+    wanted = expected(pairs.label.to_numpy(), pairs.candidate_score.to_numpy(np.float64))["eer"]
+    value = found.get_metrics_for_all_slices()[()]["error"]["doubleValue"]
+    assert value == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "extracts",
+    [
+        {"labels": np.array([1]), "predictions": None},
+        {"labels": np.array([1]), "predictions": np.array([0.2, 0.8])},
+        {"labels": np.array([]), "predictions": np.array([0.2])},
+        {"labels": np.array([0.5]), "predictions": np.array([0.2])},
+        {"labels": np.array([1]), "predictions": np.array([b"0.2"])},
+    ],
+)
+def test_a_pair_without_one_label_and_one_score_is_refused(extracts):
+    gather = _GatherPairs(tfma.metrics.MetricKey("pairs"))
+    element = tfma.metrics.StandardMetricInputs(extracts)
+    with pytest.raises(ValueError, match="check label_key and prediction_key"):
+        gather.add_input(gather.create_accumulator(), element)
+
+
 def test_gathered_pairs_survive_the_way_between_workers():
     parts = [ScoredPairs(), ScoredPairs(), ScoredPairs()]
     parts[0].scores.extend([0.1, 0.2])
@@ -118,7 +147,7 @@ def test_gathered_pairs_survive_the_way_between_workers():
     parts[2].labels.append(1)
     coder = beam.coders.registry.get_coder(ScoredPairs)
     sent = [coder.decode(coder.encode(part)) for part in parts]
-    merged = _GatherPairs(tfma.metrics.MetricKey("pairs"), None).merge_accumulators(sent)
+    merged = _GatherPairs(tfma.metrics.MetricKey("pairs")).merge_accumulators(sent)
     assert merged.scores.tolist() == [0.1, 0.2, 0.3]
     assert merged.labels.tolist() == [0, 1, 1]
     # What came in is left as it was.
