@@ -57,7 +57,7 @@ class _GatherPairs(beam.CombineFn):
         known = labels.size == 1 and labels[0] in (0, 1)
         if not known or scores.size != 1 or scores.dtype.kind != "f":
             raise ValueError(
-                f"a pair of model {model!r} has labels {labels} and scores {scores}; give one label "
+                f"a pair of model {model!r} has labels {labels}, scores {scores}; give one label "
                 "(0 or 1) and one score: check label_key and prediction_key of its tfma.ModelSpec"
             )
         accumulator.labels.append(int(labels[0]))
