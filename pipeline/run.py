@@ -10,12 +10,15 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from pipeline.tfx_cli import CONFIG_VARIABLE, ENGINES, TfxCliError, find_tfx
+
+if TYPE_CHECKING:
+    from pipeline.config import PipelineConfig
 
 DEFAULT_CONFIG: Final = Path(__file__).parent / "configs" / "synthetic.yaml"
 
@@ -54,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
             show_last(config, console)
             return OK
         if args.data_only:
-            ensure_data(config)
+            _make_data(ensure_data, config)
             return OK
         with _signals():
             run_pipeline(
@@ -63,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
                 args.engine,
                 find_tfx(),
                 console,
-                prepare=lambda: ensure_data(config),
+                prepare=lambda: _make_data(ensure_data, config),
             )
         return OK
     except (ConfigError, TfxCliError) as error:
@@ -74,6 +77,15 @@ def main(argv: list[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt as stop:
         return STOPPED + int(getattr(stop, "number", signal.SIGINT))
+
+
+def _make_data(ensure_data: Callable[["PipelineConfig"], None], config: "PipelineConfig") -> None:
+    from pipeline.run_once import RunError
+
+    try:
+        ensure_data(config)
+    except (OSError, ValueError) as error:
+        raise RunError(f"the data cannot be made: {error}") from error
 
 
 @contextlib.contextmanager

@@ -1,0 +1,113 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.run_records import Artifact, Execution, RunRecord
+from pipeline.run_summary import blessing_lines, outcome_lines, push_lines, verification_lines
+
+
+def measured(pairs: int, tp: int, fn: int, fp: int, tn: int, auc: float | None = 0.5) -> dict:
+    return {
+        "pairs": pairs,
+        "accuracy": (tp + tn) / pairs,
+        "precision": tp / (tp + fp) if tp + fp else None,
+        "recall": tp / (tp + fn),
+        "auc": auc,
+        "confusion": {"tp": tp, "fp": fp, "fn": fn, "tn": tn},
+    }
+
+
+def run_of(*executions: Execution) -> RunRecord:
+    return RunRecord("run", 0.0, executions)
+
+
+def pusher(state: str, **properties: int | str) -> Execution:
+    return Execution("Pusher", state, (Artifact("PushedModel", "/runs/pushed/9", properties),))
+
+
+def test_table_of_pair_sets_baseline_and_slices() -> None:
+    summary = {
+        "pair_sets": {
+            "overall": measured(20, tp=8, fn=2, fp=1, tn=9, auc=0.875),
+            "view1": measured(10, tp=5, fn=0, fp=0, tn=5, auc=1.0),
+            "sampled": measured(10, tp=3, fn=2, fp=1, tn=4, auc=0.75),
+        },
+        "slices": {"gender:female": measured(4, tp=0, fn=2, fp=0, tn=2, auc=float("nan"))},
+        "baseline": measured(20, tp=7, fn=3, fp=2, tn=8, auc=0.8),
+        "threshold": {"distance": 0.75, "objective": "accuracy", "value": 0.9},
+    }
+    # fmt: off
+    assert verification_lines(summary) == [
+        "Verification on the test pairs",
+        "                           pairs  accuracy  precision  recall     auc  tp  fn  fp  tn",
+        "  overall                     20    0.8500     0.8889  0.8000  0.8750   8   2   1   9",
+        "  overall, blessed before     20    0.7500     0.7778  0.7000  0.8000   7   3   2   8",
+        "  view1                       10    1.0000     1.0000  1.0000  1.0000   5   0   0   5",
+        "  sampled                     10    0.7000     0.7500  0.6000  0.7500   3   2   1   4",
+        "  gender:female                4    0.5000          -  0.0000       -   0   2   0   2",
+        "  tp, fn: one person, recognised or not. fp, tn: two people, taken for one or told apart.",
+        "  Decision: same person up to distance 0.7500, chosen for accuracy on the val pairs "
+        "(0.9000 there).",
+    ]
+    # fmt: on
+
+
+def test_single_pair_set_is_not_shown_twice_and_many_slices_are_cut() -> None:
+    one = measured(2, tp=1, fn=0, fp=0, tn=1)
+    slices = {f"group:{number:02d}": one for number in range(12)}
+    lines = verification_lines({"pair_sets": {"overall": one, "sampled": one}, "slices": slices})
+    names = [line.split()[0] for line in lines[2:13]]
+    assert names == ["overall", *(f"group:{number:02d}" for number in range(10))]
+    assert lines[13] == "  2 slices more are in the report."
+
+
+def test_blessing_gives_every_reason() -> None:
+    assert blessing_lines({"blessed": True}) == [
+        "Blessed: every threshold of the evaluation holds."
+    ]
+    assert blessing_lines({"blessed": False, "reasons": ["auc 0.5 < 0.6", "recall 0.1 < 0.2"]}) == [
+        "Not blessed:",
+        "  auc 0.5 < 0.6",
+        "  recall 0.1 < 0.2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("execution", "blessed", "line"),
+    [
+        (pusher("COMPLETE", pushed=1, pushed_destination="/m/17"), True, "Pushed: /m/17"),
+        (
+            pusher("CACHED", pushed=1, pushed_destination="/m/17"),
+            True,
+            "Already pushed, nothing changed since: /m/17",
+        ),
+        (pusher("COMPLETE", pushed=0), False, "Nothing pushed: the model is not blessed."),
+        (pusher("COMPLETE", pushed=0), True, "Nothing pushed: see the log."),
+        (Execution("Pusher", "COMPLETE", ()), True, "Nothing pushed: no Pusher ran."),
+    ],
+)
+def test_push(execution: Execution, blessed: bool, line: str) -> None:
+    assert push_lines(run_of(execution), {"blessed": blessed}) == [line]
+
+
+def test_outcome_reads_the_summary_file(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text(
+        json.dumps({"pair_sets": {"overall": measured(2, 1, 0, 0, 1)}, "blessed": True})
+    )
+    report = Execution("Report", "COMPLETE", (Artifact("RunSummary", str(tmp_path), {}),))
+    lines = outcome_lines(run_of(report, pusher("COMPLETE", pushed=1)))
+    assert lines[-5:] == [
+        "",
+        "Blessed: every threshold of the evaluation holds.",
+        "Pushed: /runs/pushed/9",
+        "",
+        f"report  {tmp_path}",
+    ]
+
+
+def test_broken_summary_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text("{")
+    report = Execution("Report", "COMPLETE", (Artifact("RunSummary", str(tmp_path), {}),))
+    with pytest.raises(ValueError, match=r"summary\.json is not JSON"):
+        outcome_lines(run_of(report))
