@@ -32,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="faceauth-data", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="faceauth-data", description="Makes or fetches faces, and shows them."
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
 
     synthetic = commands.add_parser(
