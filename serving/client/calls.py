@@ -1,0 +1,172 @@
+"""The model's contract as a client sees it: what is sent, what comes back, in which types.
+
+Nothing here talks to a network; REST and gRPC, sync and async share it.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from serving.client.errors import ContractError, NotFoundError
+
+ImageSource = bytes | str | os.PathLike[str]
+Tensors = dict[str, np.ndarray]
+
+AVAILABLE: Final = "AVAILABLE"
+# Rows sent at once: 32 photos of a megabyte stay below a server's limit on a message.
+_IMAGE_ROWS: Final = 32
+_EMBEDDING_ROWS: Final = 1024
+_OUTPUTS: Final = {
+    "embed": ("embedding",),
+    "compare": ("distance", "score", "same"),
+    "serving_default": ("distance", "score", "same"),
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the model says of two faces.
+
+    Args:
+        distance: 0 or more; smaller is more alike.
+        score: 0 to 1; higher is more alike. At least 0.5 exactly when ``same``.
+        same: The calibrated decision: one person.
+    """
+
+    distance: float
+    score: float
+    same: bool
+
+
+@dataclass(frozen=True)
+class VersionState:
+    """A version of the model on the server, and whether it answers.
+
+    Args:
+        version: Its number.
+        state: ``AVAILABLE``, or what else it is: ``LOADING``, ``UNLOADING``, ``END``.
+        message: Why it is not available, if the server says so.
+    """
+
+    version: int
+    state: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: a signature and its inputs, all with one number of rows."""
+
+    signature: str
+    inputs: Tensors
+    rows: int
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what comes back."""
+        return _OUTPUTS[self.signature]
+
+
+def embed_calls(images: Sequence[ImageSource]) -> Iterator[Call]:
+    """Yields the calls that embed ``images``, in order."""
+    for part in _parts(len(images), _IMAGE_ROWS):
+        content = _contents(images[part])
+        yield Call("embed", {"image": content}, len(content))
+
+
+def verify_calls(a: Sequence[ImageSource], b: Sequence[ImageSource]) -> Iterator[Call]:
+    """Yields the calls that verify ``a[i]`` against ``b[i]``, in order.
+
+    Raises:
+        ValueError: There are not as many in ``b`` as in ``a``.
+    """
+    if len(a) != len(b):
+        raise ValueError(f"{len(a)} images against {len(b)}; give as many on either side")
+    for part in _parts(len(a), _IMAGE_ROWS):
+        first, second = _contents(a[part]), _contents(b[part])
+        yield Call("serving_default", {"image_a": first, "image_b": second}, len(first))
+
+
+def compare_calls(a: ArrayLike, b: ArrayLike) -> Iterator[Call]:
+    """Yields the calls that compare the embeddings ``a[i]`` and ``b[i]``, in order.
+
+    Args:
+        a: float [N, D], or [D] for one.
+        b: The same shape.
+
+    Raises:
+        ValueError: They are not of one such shape.
+    """
+    first = np.atleast_2d(np.asarray(a, np.float32))
+    second = np.atleast_2d(np.asarray(b, np.float32))
+    if first.shape != second.shape or first.ndim != 2:
+        raise ValueError(
+            f"embeddings of shapes {first.shape} and {second.shape}; both must be [N, D]"
+        )
+    for part in _parts(len(first), _EMBEDDING_ROWS):
+        inputs = {"embedding_a": first[part], "embedding_b": second[part]}
+        yield Call("compare", inputs, len(inputs["embedding_a"]))
+
+
+def embeddings(endpoint: str, call: Call, outputs: Tensors) -> np.ndarray:
+    """Returns the checked embeddings of an answer, float32 [N, D].
+
+    Raises:
+        ContractError: The answer holds none.
+    """
+    array = _output(endpoint, call, outputs, "embedding", 2)
+    return np.asarray(array, np.float32)
+
+
+def comparisons(endpoint: str, call: Call, outputs: Tensors) -> list[Comparison]:
+    """Returns the checked comparisons of an answer.
+
+    Raises:
+        ContractError: The answer does not hold them.
+    """
+    columns = [_output(endpoint, call, outputs, name, 1) for name in call.outputs]
+    return [
+        Comparison(float(distance), float(score), bool(same))
+        for distance, score, same in zip(*columns, strict=True)
+    ]
+
+
+def answering_version(endpoint: str, versions: Sequence[VersionState]) -> int:
+    """Returns which of the versions answers a request that names none: the newest available.
+
+    Raises:
+        NotFoundError: None is available.
+    """
+    available = [one.version for one in versions if one.state == AVAILABLE]
+    if not available:
+        states = ", ".join(f"{one.version} {one.state}" for one in versions)
+        raise NotFoundError(endpoint, "NOT_FOUND", f"no version is available: {states or 'none'}")
+    return max(available)
+
+
+def _output(endpoint: str, call: Call, outputs: Tensors, name: str, rank: int) -> np.ndarray:
+    array = outputs.get(name)
+    if array is None or array.ndim != rank or len(array) != call.rows:
+        have = "nothing" if array is None else f"shape {list(array.shape)}"
+        raise ContractError(
+            endpoint,
+            "INTERNAL",
+            f"signature {call.signature!r} answered {call.rows} rows with {have} for {name!r}",
+        )
+    return array
+
+
+def _contents(images: Sequence[ImageSource]) -> np.ndarray:
+    array = np.empty(len(images), dtype=object)
+    array[:] = [one if isinstance(one, bytes) else Path(one).read_bytes() for one in images]
+    return array
+
+
+def _parts(total: int, size: int) -> Iterator[slice]:
+    for begin in range(0, total, size):
+        yield slice(begin, begin + size)
