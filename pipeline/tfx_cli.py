@@ -15,7 +15,7 @@ ENGINES: Final = ("local", "beam")
 CONFIG_VARIABLE: Final = "FACEAUTH_CONFIG"
 
 # How long the processes of a run get to end, in seconds, before the next, harder signal.
-_PATIENCE: Final = ((signal.SIGINT, 10.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+_PATIENCE: Final = ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
 
 
 class TfxCliError(Exception):
