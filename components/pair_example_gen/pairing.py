@@ -34,12 +34,12 @@ def sample_pairs(
 
     # Same: pair k of a person is the k-th of (0,1) (0,2) (1,2) (0,3) ... of that person's images.
     who, within = _spread_same(sizes, half, rng)
-    low, high = _triangular(within)
+    low, high = unrank(within)
     same = starts[who] + low, starts[who] + high
 
     # Different: the same numbering over persons, then a cell of (images of one) x (of the other).
     couple, within = _spread_different(sizes, half, rng)
-    one, other = _triangular(couple)
+    one, other = unrank(couple)
     row, column = np.divmod(within, sizes[other])
     different = starts[one] + row, starts[other] + column
 
@@ -102,9 +102,9 @@ def _spread_different(
     if count <= couples:
         # The usual case; millions of couples need not be listed to draw some without repetition.
         couple = rng.choice(couples, size=count, replace=False) if count else np.zeros(0, np.int64)
-        one, other = _triangular(couple)
+        one, other = unrank(couple)
         return couple, rng.integers(0, sizes[one] * sizes[other])
-    one, other = _triangular(np.arange(couples))
+    one, other = unrank(np.arange(couples))
     return _draw(sizes[one] * sizes[other], count, rng)
 
 
@@ -119,8 +119,15 @@ def _draw(capacities: Indices, count: int, rng: np.random.Generator) -> tuple[In
     return np.repeat(np.arange(len(capacities)), given), within
 
 
-def _triangular(number: Indices) -> tuple[Indices, Indices]:
-    """Unranks 0, 1, 2, 3 ... into (0,1) (0,2) (1,2) (0,3) ...: number = high(high-1)/2 + low."""
+def unrank(number: Indices) -> tuple[Indices, Indices]:
+    """The pair with a number in (0,1) (0,2) (1,2) (0,3) ...: number = high (high - 1) / 2 + low.
+
+    Args:
+      number: int64 [N], below 2**62.
+
+    Returns:
+      The smaller and the larger member of each pair, int64 [N].
+    """
     high = ((1 + np.sqrt(1 + 8 * number.astype(np.float64))) // 2).astype(np.int64)
     # Square roots of large numbers may round to the wrong side of a whole number.
     high -= high * (high - 1) // 2 > number

@@ -1,0 +1,214 @@
+"""The executor on small synthetic data sets, read back from its TFRecords."""
+
+import csv
+import json
+from collections import Counter
+
+import apache_beam as beam
+import pytest
+import tensorflow as tf
+from apache_beam.options.pipeline_options import PipelineOptions
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.types import standard_artifacts
+
+from components import features
+from components.pair_example_gen import DataError, executor
+from components.pair_example_gen.config import DataConfig
+
+# By their hashes with seed 0, 13 are in train, c and k in val, b, e, n and q in test.
+IDENTITIES = {name: 1 + number % 3 for number, name in enumerate("abcdefghijklmnopqrs")}
+
+
+def run(config, folder, context=None):
+    artifacts = {}
+    for key in ("images", "pairs"):
+        artifact = standard_artifacts.Examples()
+        artifact.uri = str(folder / key)
+        (folder / key).mkdir(parents=True)
+        artifacts[key] = [artifact]
+    executor.Executor(context).Do({}, artifacts, {"data_config": config.model_dump_json()})
+    return artifacts["images"][0], artifacts["pairs"][0]
+
+
+def read(artifact, split):
+    """All rows of a split, in the order of shards: feature name to its single value."""
+    folder = tf.io.gfile.glob(f"{artifact.uri}/Split-{split}/*")
+    rows = []
+    for record in tf.data.TFRecordDataset(sorted(folder)).as_numpy_iterator():
+        row = {}
+        for name, feature in tf.train.Example.FromString(record).features.feature.items():
+            (row[name],) = getattr(feature, feature.WhichOneof("kind")).value
+        rows.append(row)
+    return rows
+
+
+def files(artifact):
+    """Every file's path below the artifact, and its bytes."""
+    root = artifact.uri
+    return {
+        path[len(root) :]: tf.io.gfile.GFile(path, "rb").read()
+        for folder, _, names in tf.io.gfile.walk(root)
+        for path in (f"{folder}/{name}" for name in names)
+    }
+
+
+def summary(artifact):
+    with open(f"{artifact.uri}/summary.json") as file:
+        return json.load(file)
+
+
+@pytest.fixture
+def root(tmp_path, write_faces):
+    write_faces(tmp_path / "faces", IDENTITIES)
+    return tmp_path / "faces"
+
+
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr(executor, "_IMAGES_A_SHARD", 4)
+    monkeypatch.setattr(executor, "_PAIRS_A_SHARD", 5)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_images_and_sampled_pairs(tmp_path, root):
+    config = DataConfig(images=str(root), pairs={"train": 12, "val": 2, "test": 4})
+    images, pairs = run(config, tmp_path / "out")
+    identities = {}
+    for split in features.SPLITS:
+        rows = read(images, split)
+        identities[split] = {row["identity"].decode() for row in rows}
+        by_id = {row["image_id"]: row["identity"] for row in rows}
+        assert len(by_id) == len(rows) == sum(IDENTITIES[who] for who in identities[split])
+        for row in rows:
+            assert set(row) == set(features.IMAGE_FEATURES)
+            assert row["image_encoded"] == (root / row["image_id"].decode()).read_bytes()
+            assert (row["width"], row["height"], row["channels"]) == (12, 12, 3)
+        found = read(pairs, split)
+        assert Counter(row["label"] for row in found) == {
+            0: getattr(config.pairs, split) // 2,
+            1: getattr(config.pairs, split) // 2,
+        }
+        for row in found:
+            assert set(row) == set(features.PAIR_FEATURES)
+            assert row["identity_a"] == by_id[row["image_id_a"]]
+            assert row["identity_b"] == by_id[row["image_id_b"]]
+            assert row["label"] == (row["identity_a"] == row["identity_b"])
+            assert row["pair_set"] == b"sampled"
+    assert sorted(name for names in identities.values() for name in names) == sorted(IDENTITIES)
+    # 12 pairs in shards of 5.
+    assert sorted(name for name in files(pairs) if "train" in name) == [
+        f"/Split-train/pairs-0000{shard}" for shard in range(3)
+    ]
+    # Nothing unfinished is left behind.
+    assert {name.split("/")[1] for name in files(images)} == {
+        *("Split-train", "Split-val", "Split-test"),
+        *("quarantine.csv", "summary.json"),
+    }
+
+
+def test_the_artifacts_say_what_they_hold(tmp_path, root):
+    for artifact in run(DataConfig(images=str(root)), tmp_path / "out"):
+        assert json.loads(artifact.split_names) == ["train", "val", "test"]
+        assert (artifact.span, artifact.version) == (0, 0)
+        assert examples_utils.get_payload_format_string(artifact) == "FORMAT_TF_EXAMPLE"
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_workers_do_not_change_a_byte(tmp_path, root):
+    config = DataConfig(images=str(root))
+    one = run(config, tmp_path / "one")
+    options = PipelineOptions(["--direct_running_mode=multi_threading", "--direct_num_workers=3"])
+    context = BaseBeamExecutor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline(options=options))
+    three = run(config, tmp_path / "three", context)
+    other_seed = run(config.model_copy(update={"seed": 1}), tmp_path / "seed")
+    for before, after, other in zip(one, three, other_seed, strict=True):
+        assert files(before) == files(after)
+        assert files(before) != files(other)
+
+
+def test_listed_splits_pairs_and_attributes(tmp_path, write_faces):
+    root = tmp_path / "faces"
+    image_ids = write_faces(root, {"a": 2, "b": 2, "v": 2, "w": 1, "x": 2, "y": 1})
+    split_of = {"a": "train", "b": "train", "v": "val", "w": "val", "x": "test", "y": "test"}
+    light = {"x/0.jpg": "day", "x/1.jpg": "", "y/0.jpg": "day"}
+    rows = ["image,identity,split,light"]
+    rows += [f"{i},{i[0]},{split_of[i[0]]},{light.get(i, 'night')}" for i in image_ids]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    (tmp_path / "hard.csv").write_text("x/0.jpg,x/1.jpg,1\nx/1.jpg,y/0.jpg,0\n")
+    (tmp_path / "easy.csv").write_text("a,b,match\ny/0.jpg,x/0.jpg,0\ny/0.jpg,x/0.jpg,0\n")
+    config = DataConfig(
+        images=str(root),
+        image_list=str(tmp_path / "list.csv"),
+        split="given",
+        pair_lists={"test": [str(tmp_path / "hard.csv"), str(tmp_path / "easy.csv")]},
+    )
+    images, pairs = run(config, tmp_path / "out")
+    assert {row["image_id"]: row["light"] for row in read(images, "test")} == {
+        b"x/0.jpg": b"day",
+        b"x/1.jpg": b"unknown",
+        b"y/0.jpg": b"day",
+    }
+    keys = ("image_id_a", "image_id_b", "identity_b", "label", "pair_set", "light")
+    assert [tuple(row[key] for key in keys) for row in read(pairs, "test")] == [
+        (b"x/0.jpg", b"x/1.jpg", b"x", 1, b"hard", b"mixed"),
+        (b"x/1.jpg", b"y/0.jpg", b"y", 0, b"hard", b"mixed"),
+        (b"y/0.jpg", b"x/0.jpg", b"x", 0, b"easy", b"day"),
+        (b"y/0.jpg", b"x/0.jpg", b"x", 0, b"easy", b"day"),
+    ]
+    assert {row["pair_set"] for row in read(pairs, "train")} == {b"sampled"}
+
+
+def break_images(root):
+    (root / "h" / "0.jpg").write_bytes(b"")
+    (root / "f" / "1.jpg").write_text("not an image")
+    data = (root / "f" / "0.jpg").read_bytes()
+    (root / "f" / "0.jpg").write_bytes(data[:-20])
+
+
+def test_broken_images_are_quarantined(tmp_path, root):
+    break_images(root)
+    config = DataConfig(images=str(root), max_quarantined=0.1)
+    images, pairs = run(config, tmp_path / "out")
+    with open(f"{images.uri}/quarantine.csv", newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["image_id", "identity", "reason"],
+            ["f/0.jpg", "f", "corrupt"],
+            ["f/1.jpg", "f", "neither JPEG nor PNG"],
+            ["h/0.jpg", "h", "empty"],
+        ]
+    counts = summary(images)
+    assert counts["quarantined"] == {"corrupt": 1, "empty": 1, "neither JPEG nor PNG": 1}
+    assert sum(split["images"] for split in counts["splits"].values()) == 37 - 3
+    assert sum(split["quarantined"] for split in counts["splits"].values()) == 3
+    kept = {row["image_id"] for split in features.SPLITS for row in read(images, split)}
+    paired = {
+        row[key]
+        for split in features.SPLITS
+        for row in read(pairs, split)
+        for key in ("image_id_a", "image_id_b")
+    }
+    gone = {b"f/0.jpg", b"f/1.jpg", b"h/0.jpg"}
+    assert len(kept) == 37 - 3
+    assert not gone & (kept | paired)
+    assert summary(pairs)["splits"]["train"]["sampled"]["wanted"] == 40_000
+
+
+def test_too_many_broken_images_end_the_run(tmp_path, root):
+    break_images(root)
+    message = (
+        r"3 of 37 images are quarantined \(corrupt 1, empty 1, neither JPEG nor PNG 1\), the first"
+        r": f/0.jpg, f/1.jpg, h/0.jpg; that is more than data.max_quarantined, 0.08"
+    )
+    with pytest.raises(DataError, match=message):
+        run(DataConfig(images=str(root), max_quarantined=0.08), tmp_path / "out")
+
+
+def test_a_broken_list_ends_the_run_before_an_image_is_read(tmp_path, root):
+    (tmp_path / "p.csv").write_text("a/0.jpg,nobody/0.jpg,0\n")
+    config = DataConfig(images=str(root), pair_lists={"train": [str(tmp_path / "p.csv")]})
+    with pytest.raises(
+        DataError, match=r"p.csv, line 1: 'nobody/0.jpg' is not among the 37 images"
+    ):
+        run(config, tmp_path / "out")
+    assert list((tmp_path / "out" / "images").iterdir()) == []

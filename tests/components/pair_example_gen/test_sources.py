@@ -1,0 +1,159 @@
+"""Folders and image lists, and what is said about broken ones."""
+
+import pytest
+
+from components.pair_example_gen import DataError, attribute_names
+from components.pair_example_gen.config import DataConfig
+from components.pair_example_gen.sources import Image, read_images
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    return folder
+
+
+def touch(root, *paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+
+def listed(tmp_path, root, text, split="hash", encoding="utf-8"):
+    path = tmp_path / "list.csv"
+    path.write_text(text, encoding=encoding)
+    return DataConfig(images=str(root), image_list=str(path), split=split)
+
+
+def test_each_folder_is_an_identity(root):
+    touch(root, "bob/2.PNG", "bob/1.jpg", "ann/deep/3.jpeg", "ann/notes.txt", ".git/x.jpg")
+    table = read_images(DataConfig(images=str(root)))
+    assert table.images == (
+        Image("ann/deep/3.jpeg", "ann"),
+        Image("bob/1.jpg", "bob"),
+        Image("bob/2.PNG", "bob"),
+    )
+    assert table.ignored == 1
+    assert table.attribute_names == ()
+
+
+def test_links_to_folders_and_dangling_links_are_seen(tmp_path, root):
+    touch(tmp_path, "elsewhere/1.jpg")
+    (root / "ann").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (root / "bob").mkdir()
+    (root / "bob" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    images = read_images(DataConfig(images=str(root))).images
+    assert [image.image_id for image in images] == ["ann/1.jpg", "bob/gone.jpg"]
+
+
+def test_a_link_to_a_folder_above_is_an_error(root):
+    touch(root, "ann/1.jpg")
+    (root / "ann" / "loop").symlink_to(root, target_is_directory=True)
+    with pytest.raises(DataError, match=r"ann/loop links to .*faces, a folder above it; remove"):
+        read_images(DataConfig(images=str(root)))
+
+
+def test_loose_images_are_an_error(root):
+    touch(root, "b.jpg", "a.jpg", "ann/1.jpg")
+    with pytest.raises(DataError, match=r"2 images, the first of them 'a.jpg', lie directly in"):
+        read_images(DataConfig(images=str(root)))
+
+
+def test_no_images_are_an_error(root):
+    touch(root, "ann/notes.txt")
+    with pytest.raises(DataError, match=r"no images below .*faces \(1 other files\)"):
+        read_images(DataConfig(images=str(root)))
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [("no/such/folder", "'no/such/folder', which is not a folder"), ("gs://b/x", "remote address")],
+)
+def test_a_root_that_is_no_folder_is_an_error(images, message):
+    with pytest.raises(DataError, match=message):
+        read_images(DataConfig(images=images))
+
+
+def test_an_image_list_gives_identities_splits_and_attributes(tmp_path, root):
+    lines = [
+        "image,identity,split,age,glasses",
+        "./b/1.jpg,Bob,train,40,",
+        "",
+        "a.jpg, Ann ,test,,no",
+    ]
+    text = "\r\n".join(lines)
+    config = listed(tmp_path, root, text, split="given", encoding="utf-8-sig")
+    table = read_images(config)
+    assert attribute_names(config) == ["age", "glasses"]
+    assert table.attribute_names == ("age", "glasses")
+    assert table.images == (
+        Image("b/1.jpg", "Bob", ("40", "unknown"), "train"),
+        Image("a.jpg", "Ann", ("unknown", "no"), "test"),
+    )
+
+
+def test_a_folder_has_no_attributes(root):
+    assert attribute_names(DataConfig(images=str(root))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"no column 'image' and no column 'identity'"),
+        ("image,name\na,b\n", r"list.csv: no column 'identity' in \['image', 'name'\]"),
+        ("image,identity\n", r"has a header and no rows"),
+        ("image,identity,width\na,b,1\n", r"list.csv, header: the column 'width' has the name"),
+        ("image,identity,age,age\na,b,1,2\n", r"column 'age' appears twice"),
+        ("image,identity,a/b\na,b,1\n", r"'a/b' cannot name a feature"),
+        ("image,identity,\na,b,1\n", r"'' cannot name a feature"),
+        ("image,identity\na.jpg,Ann\na.jpg,Ann\n", r"line 3: 'a.jpg' is listed already, in line 2"),
+        ("image,identity\na.jpg,Ann,x\n", r"line 2: 3 values for the 2 columns"),
+        ("image,identity\na.jpg,\n", r"line 2: 'a.jpg' has no identity"),
+        ("image,identity\n../a.jpg,Ann\n", r"line 2: '../a.jpg' is no path below data.images"),
+        ("image,identity\n/a.jpg,Ann\n", r"line 2: '/a.jpg' is no path below data.images"),
+        ("image,identity\n,Ann\n", r"line 2: '' is no path below data.images"),
+        ('image,identity\n"a"b.jpg,Ann\n', r"after line 1: .* expected"),
+    ],
+)
+def test_broken_lists_are_errors(tmp_path, root, text, message):
+    with pytest.raises(DataError, match=message):
+        read_images(listed(tmp_path, root, text))
+
+
+def test_a_list_in_another_encoding_is_an_error(tmp_path, root):
+    config = listed(tmp_path, root, "image,identity\na.jpg,Müller\n", encoding="latin-1")
+    with pytest.raises(
+        DataError, match=r"list.csv, after line 0: .*utf-8.*; save it as CSV in UTF-8"
+    ):
+        read_images(config)
+
+
+def test_a_missing_list_is_an_error(root):
+    config = DataConfig(images=str(root), image_list="no/list.csv")
+    with pytest.raises(DataError, match=r"'no/list.csv' cannot be read: No such file"):
+        read_images(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image,identity\na.jpg,Ann\n", r"no column 'split', which data.split: given needs"),
+        ("image,identity,split\na.jpg,Ann,dev\n", r"line 2: split 'dev'; give one of train, val"),
+        ("image,identity,split\na.jpg,Ann,\n", r"line 2: split ''; give one of"),
+    ],
+)
+def test_given_splits_must_be_there(tmp_path, root, text, message):
+    with pytest.raises(DataError, match=message):
+        read_images(listed(tmp_path, root, text, split="given"))
+
+
+def test_a_split_column_is_no_matter_when_splits_are_hashed(tmp_path, root):
+    table = read_images(listed(tmp_path, root, "image,identity,split\na.jpg,Ann,dev\n"))
+    assert [image.identity for image in table.images] == ["Ann"]
+    assert table.attribute_names == ()
+
+
+def test_given_splits_need_a_list():
+    with pytest.raises(ValueError, match="split is 'given' and there is no image_list"):
+        DataConfig(images="faces", split="given")
