@@ -81,16 +81,21 @@ class PlainDisplay:
     def update(self, step: Step) -> None:
         """Print what is new about the step."""
         now = self._clock()
+        of, message, at = self._said
+        news = bool(step.message) and (of, message) != (id(step), step.message)
         if step.ended is not None:
+            if news:
+                self._say(step, now)
             self._print(f"  {step.name}: {outcome(step, now)}")
         elif id(step) not in self._begun:
             self._begun.add(id(step))
             self._print(f"  {step.name} ...")
-        elif step.message:
-            of, message, at = self._said
-            if of != id(step) or (message != step.message and now - at >= _MESSAGE_INTERVAL):
-                self._said = (id(step), step.message, now)
-                self._print(f"    {step.message}")
+        elif news and (of != id(step) or now - at >= _MESSAGE_INTERVAL):
+            self._say(step, now)
+
+    def _say(self, step: Step, now: float) -> None:
+        self._said = (id(step), step.message, now)
+        self._print(f"    {step.message}")
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -129,7 +134,7 @@ class LiveDisplay:
                 self._spinner if step.ended is None else Text(mark, style=style),
                 Text(step.name),
                 Text(outcome(step, now), style=style if step.state is not State.DONE else ""),
-                Text(step.message if step.ended is None else ""),
+                Text(step.message),
             )
         return grid
 

@@ -33,12 +33,14 @@ def test_plain_display_prints_a_message_every_five_seconds_at_most() -> None:
         for step in progress.feed(line, now[0]):
             display.update(step)
         now[0] += 2.0
-    # Epoch 1 at second 2, the next at least five seconds later: epoch 4 at 8, epoch 7 at 14.
+    # Epoch 1 at second 2, the next at least five seconds later: epoch 4 at 8, epoch 7 at 14. The
+    # last words are never lost.
     assert screen.getvalue().splitlines() == [
         "  Trainer ...",
         "    epoch 1/8",
         "    epoch 4/8",
         "    epoch 7/8",
+        "    epoch 8/8",
         "  Trainer: cached",
     ]
 
@@ -61,7 +63,16 @@ def test_live_display_draws_a_row_for_each_step() -> None:
     screen.seek(0)
     screen.truncate()
     console.print(display)
-    assert screen.getvalue().splitlines()[1].split() == ["✗", "B", "failed", "after", "7.0", "s"]
+    assert screen.getvalue().splitlines()[1].split() == [
+        "✗",
+        "B",
+        "failed",
+        "after",
+        "7.0",
+        "s",
+        "epoch",
+        "1/2",
+    ]
 
 
 def test_output_to_a_file_is_plain() -> None:
