@@ -4,7 +4,7 @@ from absl import logging
 from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
 
 from pipeline.config import load_config
-from pipeline.pipeline import create_pipeline
+from pipeline.definition import create_pipeline
 
 
 def run() -> None:

@@ -4,7 +4,7 @@ from absl import logging
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from pipeline.config import load_config
-from pipeline.pipeline import create_pipeline
+from pipeline.definition import create_pipeline
 
 
 def run() -> None:

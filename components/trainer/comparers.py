@@ -6,7 +6,9 @@ Every comparer is a ``tf.Module`` with one method, ``distance``, from two float3
 
 import tensorflow as tf
 
+from components.trainer.arrays import Images
 from components.trainer.distances import cosine_distance, euclidean_distance
+from components.trainer.plda import Plda, fit_plda
 from components.trainer.siamese import SiameseModel
 
 
@@ -44,10 +46,40 @@ class SigmoidComparer(tf.Module):
         return tf.math.softplus(-(combined @ self.kernel + self.bias))[:, 0]
 
 
-def build_comparer(model: SiameseModel) -> tf.Module:
-    """The comparer that a trained model's config names."""
+class PldaComparer(tf.Module):
+    """The log-likelihood ratio of PLDA, as ``softplus(-ratio / scale)``.
+
+    The scale keeps the ratios of ordinary pairs within a few units, where softplus resolves them.
+    """
+
+    def __init__(self, plda: Plda):
+        super().__init__()
+        self._scale = plda.scale
+        self.mean, self.transform, self.cross, self.own, self.constant = (
+            tf.Variable(tf.constant(value, tf.float32), trainable=False)
+            for value in (plda.mean, plda.transform, plda.cross, plda.own, plda.constant)
+        )
+
+    def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        """Returns float32 ``[N]``."""
+        u, v = (a - self.mean) @ self.transform, (b - self.mean) @ self.transform
+        terms = self.cross * (u * v) + self.own * (u * u + v * v)
+        ratio = tf.reduce_sum(terms, axis=-1) + self.constant
+        return tf.math.softplus(-ratio / self._scale)
+
+
+def build_comparer(model: SiameseModel, train: Images | None = None) -> tf.Module:
+    """The comparer that a trained model's config names.
+
+    Args:
+      model: Has the embeddings, and the head if its paradigm has one.
+      train: The train images, which PLDA is fitted on. Without them the cosine stands in for PLDA:
+        the epochs of a training are compared by it, since a fit each epoch would cost a pass.
+    """
     name = model.config.chosen_comparer
     if name == "sigmoid":
         dense = model.paradigm.head.dense
         return SigmoidComparer(dense.kernel.value, dense.bias.value)
-    return {"euclidean": EuclideanComparer, "cosine": CosineComparer}[name]()
+    if name == "plda" and train is not None:
+        return PldaComparer(fit_plda(model.embed_all(train.pixels), train.classes))
+    return EuclideanComparer() if name == "euclidean" else CosineComparer()

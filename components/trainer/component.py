@@ -6,6 +6,7 @@ from tfx.types import BaseChannel, Channel, component_spec, standard_artifacts
 from tfx.types.standard_component_specs import TrainerSpec
 from tfx.utils import json_utils
 
+from components import features
 from components.metrics.decision import DecisionConfig
 from components.trainer.config import TrainingConfig
 from components.trainer.executor import SiameseTrainerExecutor
@@ -59,8 +60,8 @@ class SiameseTrainer(base_component.BaseComponent):
             transform_graph=transform_graph,
             hyperparameters=hyperparameters,
             run_fn=RUN_FN,
-            train_args=trainer_pb2.TrainArgs(),
-            eval_args=trainer_pb2.EvalArgs(),
+            train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN]),
+            eval_args=trainer_pb2.EvalArgs(splits=[features.VAL]),
             custom_config=json_utils.dumps(
                 {
                     "training": training.model_dump_json(),

@@ -28,7 +28,7 @@ from components.trainer.comparers import build_comparer
 from components.trainer.config import OptimizerConfig, TrainingConfig
 from components.trainer.samplers import fresh_pair_batches, identity_batches, pair_batches
 from components.trainer.siamese import SiameseModel
-from components.trainer.validation import PairValidation, embed_images, pair_distances
+from components.trainer.validation import PairValidation, pair_distances
 from components.trainer.verifier import Verifier, save_verifier
 from components.transform.config import ImageConfig
 
@@ -220,8 +220,8 @@ def run_fn(fn_args: Any) -> None:
         model, history, best = fit(
             config, train_images, train_pairs, val_images, val_pairs, run_dir / "logs"
         )
-        comparer = build_comparer(model)
-        distances = pair_distances(comparer, embed_images(model, val_images), val_pairs)
+        comparer = build_comparer(model, train_images)
+        distances = pair_distances(comparer, model.embed_all(val_images.pixels), val_pairs)
 
     decision = choose_threshold(distances, val_pairs.labels, objective)
     table = format_reference_table(reference_sweep(distances, val_pairs.labels), decision)

@@ -47,7 +47,7 @@ def fresh_pair_batches(
     Raises:
       ValueError: No identity has two images, or there is only one identity.
     """
-    members = _members(classes)
+    members = rows_of_each(classes)
     many = [rows for rows in members if len(rows) > 1]
     if not many or len(members) < 2:
         raise ValueError(
@@ -87,7 +87,7 @@ def identity_batches(
     Raises:
       ValueError: Fewer than two identities have two images.
     """
-    many = [rows for rows in _members(classes) if len(rows) > 1]
+    many = [rows for rows in rows_of_each(classes) if len(rows) > 1]
     if len(many) < 2:
         raise ValueError(
             f"{len(many)} identities have two images or more; P x K batches need at least two"
@@ -105,6 +105,7 @@ def identity_batches(
             yield batch, classes[batch].astype(np.int32)
 
 
-def _members(classes: np.ndarray) -> list[np.ndarray]:
+def rows_of_each(classes: np.ndarray) -> list[np.ndarray]:
+    """The rows of each identity, in rising order, for the identity of each row, int ``[N]``."""
     order = np.argsort(classes, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(classes[order])) + 1)

@@ -3,12 +3,15 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from components.trainer.augmentation import Augmenter
 from components.trainer.config import TrainingConfig
 from components.trainer.networks import build_network, embed_pixels, finish_embedding
 from components.trainer.paradigms import build_paradigm
+
+EMBED_BATCH = 256
 
 
 def centre_crop(images: tf.Tensor, size: int) -> tf.Tensor:
@@ -97,3 +100,10 @@ class SiameseModel(keras.Model):
         """Embeddings, float32 ``[N, D]``, of prepared images, uint8 ``[N, H, W, C]``."""
         pixels = centre_crop(images, self.input_size)
         return embed_pixels(self.network, pixels, self.config.network)
+
+    def embed_all(self, pixels: np.ndarray) -> np.ndarray:
+        """The embeddings, float32 ``[N, D]``, of any number of images, in batches."""
+        starts = range(0, len(pixels), EMBED_BATCH)
+        return np.concatenate(
+            [self.embed(tf.constant(pixels[at : at + EMBED_BATCH])).numpy() for at in starts]
+        )

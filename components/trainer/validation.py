@@ -11,19 +11,8 @@ import tensorflow as tf
 from components.metrics import roc
 from components.trainer.arrays import Images, Pairs
 from components.trainer.comparers import build_comparer
-from components.trainer.siamese import SiameseModel
 
-EMBED_BATCH = 256
 COMPARE_BATCH = 16_384
-
-
-def embed_images(model: SiameseModel, images: Images) -> np.ndarray:
-    """The embeddings of a split, float32 ``[N, D]``, in batches."""
-    pixels = images.pixels
-    starts = range(0, len(pixels), EMBED_BATCH)
-    return np.concatenate(
-        [model.embed(tf.constant(pixels[at : at + EMBED_BATCH])).numpy() for at in starts]
-    )
 
 
 def pair_distances(comparer: tf.Module, embeddings: np.ndarray, pairs: Pairs) -> np.ndarray:
@@ -67,7 +56,7 @@ class PairValidation(keras.callbacks.Callback):
         logs = logs if logs is not None else {}
         trained = time.monotonic() - self._started
         self.model.swap_averages()
-        embeddings = embed_images(self.model, self._images)
+        embeddings = self.model.embed_all(self._images.pixels)
         distances = pair_distances(build_comparer(self.model), embeddings, self._pairs)
         sweep = roc.sweep(distances, self._pairs.labels)
         logs["val_eer"] = roc.eer(sweep).rate

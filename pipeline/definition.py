@@ -4,15 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import schemas
 from tfx.components import (
     Evaluator,
     ExampleValidator,
-    ImportSchemaGen,
     Pusher,
     StatisticsGen,
     Transform,
 )
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.importer import Importer
 from tfx.dsl.components.common.resolver import Resolver
@@ -21,6 +20,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
 
+import schemas
 from components import features
 from components.anomaly_gate.component import AnomalyGate
 from components.code_digest import code_digest
