@@ -19,19 +19,18 @@ def image_example(
     image: Image, data: bytes, facts: ImageFacts, attribute_names: Iterable[str]
 ) -> bytes:
     """A serialised row of the images artifact."""
-    attributes = dict(zip(attribute_names, image.attributes, strict=True))
     return _example(
         {
-            features.IMAGE_ID: _bytes(image.image_id.encode()),
-            features.IDENTITY: _bytes(image.identity.encode()),
-            features.IMAGE_ENCODED: _bytes(data),
-            features.WIDTH: _int(facts.width),
-            features.HEIGHT: _int(facts.height),
-            features.CHANNELS: _int(facts.channels),
-            features.BRIGHTNESS: _float(facts.brightness),
-            features.CONTRAST: _float(facts.contrast),
-            features.SHARPNESS: _float(facts.sharpness),
-            **{name: _bytes(value.encode()) for name, value in attributes.items()},
+            features.IMAGE_ID: image.image_id,
+            features.IDENTITY: image.identity,
+            features.IMAGE_ENCODED: data,
+            features.WIDTH: facts.width,
+            features.HEIGHT: facts.height,
+            features.CHANNELS: facts.channels,
+            features.BRIGHTNESS: facts.brightness,
+            features.CONTRAST: facts.contrast,
+            features.SHARPNESS: facts.sharpness,
+            **dict(zip(attribute_names, image.attributes, strict=True)),
         }
     )
 
@@ -40,19 +39,16 @@ def pair_example(
     image_a: Image, image_b: Image, label: int, pair_set: str, attribute_names: Iterable[str]
 ) -> bytes:
     """A serialised row of the pairs artifact; an attribute is "mixed" where the images differ."""
-    attributes = {
-        name: a if a == b else features.MIXED
-        for name, a, b in zip(attribute_names, image_a.attributes, image_b.attributes, strict=True)
-    }
+    attributes = zip(attribute_names, image_a.attributes, image_b.attributes, strict=True)
     return _example(
         {
-            features.IMAGE_ID_A: _bytes(image_a.image_id.encode()),
-            features.IMAGE_ID_B: _bytes(image_b.image_id.encode()),
-            features.IDENTITY_A: _bytes(image_a.identity.encode()),
-            features.IDENTITY_B: _bytes(image_b.identity.encode()),
-            features.LABEL: _int(label),
-            features.PAIR_SET: _bytes(pair_set.encode()),
-            **{name: _bytes(value.encode()) for name, value in attributes.items()},
+            features.IMAGE_ID_A: image_a.image_id,
+            features.IMAGE_ID_B: image_b.image_id,
+            features.IDENTITY_A: image_a.identity,
+            features.IDENTITY_B: image_b.identity,
+            features.LABEL: label,
+            features.PAIR_SET: pair_set,
+            **{name: a if a == b else features.MIXED for name, a, b in attributes},
         }
     )
 
@@ -79,19 +75,21 @@ def write_shard(uri: str, split: str, name: str, records: Iterable[bytes]) -> No
     fileio.rename(temporary, final, overwrite=True)
 
 
-def _example(feature: Mapping[str, tf.train.Feature]) -> bytes:
-    example = tf.train.Example(features=tf.train.Features(feature=feature))
+def _example(values: Mapping[str, str | bytes | int | float]) -> bytes:
+    example = tf.train.Example()
+    # Filled in place: half the time of building the messages one inside the other.
+    feature = example.features.feature
+    for name, value in values.items():
+        match value:
+            case str():
+                feature[name].bytes_list.value.append(value.encode())
+            case bytes():
+                feature[name].bytes_list.value.append(value)
+            case int():
+                feature[name].int64_list.value.append(value)
+            case float():
+                feature[name].float_list.value.append(value)
+            case _:
+                raise TypeError(f"feature {name!r} is a {type(value).__name__}, which no list holds")
     # Map fields have no order of their own; the same data must give the same bytes.
     return example.SerializeToString(deterministic=True)
-
-
-def _bytes(value: bytes) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-
-def _int(value: int) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-
-
-def _float(value: float) -> tf.train.Feature:
-    return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
