@@ -62,6 +62,8 @@ setup(
     ],
     extras_require={
         "serving": SERVING,
+        # For a template store in PostgreSQL; SQLite needs nothing.
+        "postgresql": ["psycopg[binary]>=3.2"],
         "kubeflow": KUBEFLOW,
         "tuning": TUNING,
         "report": ["Jinja2", "plotly"],

@@ -5,8 +5,8 @@ import base64
 import json
 import socket
 import struct
-import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import httpx
@@ -207,16 +207,11 @@ def test_a_grpc_client_that_gives_up_leaves_nothing_behind(toy_server, png):
     from serving.client import DeadlineError
 
     endpoint = Endpoint(f"grpc://{toy_server.grpc_target}", timeout_s=1e-3)
-    errors = []
 
-    def give_up():
+    def give_up(_):
+        # Late or, on a quick machine, in time; any other error fails the test.
         with Client(endpoint) as client, suppress(DeadlineError):
             client.embed([png(1)])
-            errors.append("an answer within a millisecond")
 
-    threads = [threading.Thread(target=give_up) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    with ThreadPoolExecutor(4) as clients:
+        list(clients.map(give_up, range(8)))

@@ -1,0 +1,233 @@
+"""The ``faceauth`` command: verify and embed photos; enrol, authenticate and forget people."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from serving.client.client import Client
+    from serving.enrolment.authenticator import Authenticator
+
+YES, NO, FAILED = 0, 1, 2
+_DEFAULT_URL: Final = "http://127.0.0.1:8501"
+_DEFAULT_STORE: Final = "sqlite:///faceauth.db"
+_EPILOG: Final = """\
+environment:
+  FACEAUTH_URL           the server, instead of --url
+  FACEAUTH_TOKEN         sent as a bearer token
+  FACEAUTH_STORE         the template store, instead of --store
+  FACEAUTH_TEMPLATE_KEY  encrypts the templates; make one with: faceauth new-key
+
+exit codes: 0 same person, accepted or done; 1 different, rejected or nobody; 2 an error
+"""
+
+
+def _verify(given: argparse.Namespace) -> int:
+    with _client(given) as client:
+        result = client.verify(given.a, given.b)
+    word = "same person" if result.same else "different people"
+    _say(
+        given,
+        f"{word} (score {result.score:.4f}, same from 0.5; distance {result.distance:.4f})",
+        {"same": result.same, "score": result.score, "distance": result.distance},
+    )
+    return YES if result.same else NO
+
+
+def _embed(given: argparse.Namespace) -> int:
+    import numpy as np
+
+    with _client(given) as client:
+        embeddings = client.embed(given.photos)
+    if given.out is None:
+        for photo, row in zip(given.photos, embeddings.tolist(), strict=True):
+            print(json.dumps({"image": str(photo), "embedding": row}))
+        return YES
+    temporary = given.out.with_name(given.out.name + ".part")
+    with temporary.open("wb") as file:
+        np.save(file, embeddings, allow_pickle=False)
+    temporary.replace(given.out)
+    print(f"{len(embeddings)} embeddings of size {embeddings.shape[1]} in {given.out}")
+    return YES
+
+
+def _status(given: argparse.Namespace) -> int:
+    with _client(given) as client:
+        states = client.status()
+    for one in states:
+        detail = f"  {one.message}" if one.message else ""
+        _say(
+            given,
+            f"{given.model} {one.version} {one.state}{detail}",
+            {"version": one.version, "state": one.state, "message": one.message},
+        )
+    return YES if any(one.state == "AVAILABLE" for one in states) else NO
+
+
+def _enroll(given: argparse.Namespace) -> int:
+    with _authenticator(given) as authenticator:
+        count = authenticator.enroll(given.id, given.photos)
+    _say(given, f"enrolled {given.id} with {count} templates", {"id": given.id, "templates": count})
+    return YES
+
+
+def _authenticate(given: argparse.Namespace) -> int:
+    with _authenticator(given) as authenticator:
+        decision = authenticator.authenticate(given.id, given.photo)
+    word = "accepted" if decision.accepted else "rejected"
+    _say(
+        given,
+        f"{word}: {given.id} (score {decision.score:.4f}, accepted from 0.5)",
+        {"id": given.id, "accepted": decision.accepted, "score": decision.score},
+    )
+    return YES if decision.accepted else NO
+
+
+def _identify(given: argparse.Namespace) -> int:
+    with _authenticator(given) as authenticator:
+        found = authenticator.identify(given.photo)
+    who = found.identity if found.identity is not None else "nobody enrolled"
+    _say(
+        given,
+        f"{who} (score {found.score:.4f} among {found.searched} templates)",
+        {"id": found.identity, "score": found.score, "searched": found.searched},
+    )
+    return YES if found.identity is not None else NO
+
+
+def _forget(given: argparse.Namespace) -> int:
+    with _authenticator(given) as authenticator:
+        count = authenticator.forget(given.id)
+    _say(given, f"forgot {given.id}: {count} templates deleted", {"id": given.id, "deleted": count})
+    return YES
+
+
+def _new_key(given: argparse.Namespace) -> int:
+    from serving.enrolment.cipher import new_key
+
+    print(new_key())
+    return YES
+
+
+def _say(given: argparse.Namespace, text: str, content: dict[str, Any]) -> None:
+    print(json.dumps(content) if given.json else text)
+
+
+def _client(given: argparse.Namespace) -> "Client":
+    from serving.client.client import Client
+    from serving.client.endpoint import Endpoint
+
+    endpoint = Endpoint(
+        url=given.url,
+        model=given.model,
+        version=given.version,
+        label=given.label,
+        timeout_s=given.timeout,
+        token=os.environ.get("FACEAUTH_TOKEN") or None,
+        ca_file=given.ca,
+    )
+    return Client(endpoint)
+
+
+@contextmanager
+def _authenticator(given: argparse.Namespace) -> "Iterator[Authenticator]":
+    from serving.enrolment.authenticator import Authenticator
+    from serving.enrolment.cipher import TemplateCipher
+    from serving.enrolment.store import TemplateStore
+
+    store = TemplateStore(given.store, TemplateCipher.from_environment())
+    try:
+        with _client(given) as client:
+            yield Authenticator(client, store)
+    finally:
+        store.close()
+
+
+def _parser() -> argparse.ArgumentParser:
+    server = argparse.ArgumentParser(add_help=False)
+    group = server.add_argument_group("the server")
+    group.add_argument(
+        "--url",
+        default=os.environ.get("FACEAUTH_URL", _DEFAULT_URL),
+        help="http://, https://, grpc:// or grpcs:// (%(default)s)",
+    )
+    group.add_argument("--model", default="faceauth", help="the model's name (%(default)s)")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("--version", type=int, help="ask this version instead of the newest")
+    which.add_argument("--label", help="ask the version with this label, such as stable")
+    group.add_argument("--timeout", type=float, default=30.0, help="seconds (%(default)s)")
+    group.add_argument("--ca", type=Path, metavar="FILE", help="trust this CA's certificates")
+    group.add_argument("--json", action="store_true", help="print JSON")
+    store = argparse.ArgumentParser(add_help=False)
+    store.add_argument(
+        "--store",
+        default=os.environ.get("FACEAUTH_STORE", _DEFAULT_STORE),
+        metavar="URL",
+        help="where templates are kept, a SQLAlchemy URL (%(default)s)",
+    )
+
+    parser = argparse.ArgumentParser(
+        prog="faceauth",
+        description="Verify faces with a served model, and enrol and authenticate people.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, stored: bool = False
+    ) -> argparse.ArgumentParser:
+        parents = [server, store] if stored else [server]
+        added = commands.add_parser(name, help=text, description=text, parents=parents)
+        added.set_defaults(run=run)
+        return added
+
+    verify = command("verify", _verify, "Do two photos show one person?")
+    verify.add_argument("a", type=Path)
+    verify.add_argument("b", type=Path)
+    embed = command("embed", _embed, "Print the embeddings of photos, one JSON line each.")
+    embed.add_argument("photos", type=Path, nargs="+", metavar="photo")
+    embed.add_argument("--out", type=Path, metavar="FILE.npy", help="write an array instead")
+    command("status", _status, "Show the versions of the model on the server.")
+    enroll = command("enroll", _enroll, "Enrol a person, in place of an earlier enrolment.", True)
+    enroll.add_argument("id", metavar="ID")
+    enroll.add_argument("photos", type=Path, nargs="+", metavar="photo")
+    authenticate = command("authenticate", _authenticate, "Does a photo show this person?", True)
+    authenticate.add_argument("id", metavar="ID")
+    authenticate.add_argument("photo", type=Path)
+    identify = command("identify", _identify, "Which enrolled person does a photo show?", True)
+    identify.add_argument("photo", type=Path)
+    forget = command("forget", _forget, "Delete a person's templates.", True)
+    forget.add_argument("id", metavar="ID")
+    key = commands.add_parser("new-key", help="Print a new key for the template store.")
+    key.set_defaults(run=_new_key)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit code.
+
+    Args:
+        arguments: The command line without the program; by default, this process's.
+    """
+    given = _parser().parse_args(arguments)
+    # Only now, so that --help does not wait for them.
+    from serving.client.errors import ServingError
+    from serving.enrolment.errors import EnrolmentError
+
+    try:
+        return int(given.run(given))
+    except (ServingError, EnrolmentError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

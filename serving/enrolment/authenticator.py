@@ -1,0 +1,183 @@
+"""Enrols, authenticates, identifies and forgets people."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from serving.client.calls import ImageSource
+from serving.client.client import Client
+from serving.enrolment.errors import EnrolmentError, ModelChangedError, NotEnrolledError
+from serving.enrolment.gallery import Gallery
+from serving.enrolment.store import ModelVersion, TemplateStore
+
+_LOG = logging.getLogger(__name__)
+# How many of the nearest identities the model itself compares, nearest first.
+_SHORTLIST: Final = 8
+_MAX_ID: Final = 200
+_MAX_PHOTOS: Final = 16
+
+ACCEPTED: Final = "accepted"
+REJECTED: Final = "rejected"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a photo shows the enrolled person.
+
+    Args:
+        identity: The ID that was claimed.
+        accepted: The model's decision against the template that is most alike.
+        score: That template's score, 0 to 1; at least 0.5 exactly when accepted.
+        templates: How many templates were compared.
+    """
+
+    identity: str
+    accepted: bool
+    score: float
+    templates: int
+
+
+@dataclass(frozen=True)
+class Identification:
+    """Whom a photo shows.
+
+    Args:
+        identity: The enrolled ID, or None when it is nobody enrolled.
+        score: The best score, 0 to 1; 0 when nobody is enrolled.
+        searched: How many templates were searched.
+    """
+
+    identity: str | None
+    score: float
+    searched: int
+
+
+class Authenticator:
+    """Makes decisions with a model server and a template store.
+
+    Templates are the embeddings as the model returns them, whatever their length: comparing them
+    is then the same as verifying the photos, for every model.
+
+    Args:
+        client: Calls the model.
+        store: Keeps the templates.
+    """
+
+    def __init__(self, client: Client, store: TemplateStore) -> None:
+        self._client = client
+        self._store = store
+        self._gallery: Gallery | None = None
+        self._gallery_is: tuple[ModelVersion, int] | None = None
+
+    def enroll(self, identity: str, photos: Sequence[ImageSource]) -> int:
+        """Makes templates of a person's photos, in place of any earlier ones; returns how many.
+
+        Args:
+            identity: The person's ID.
+            photos: Two or three, taken differently, serve best; 16 at most.
+
+        Raises:
+            EnrolmentError: The ID or the number of photos is not usable.
+            ServingError: The server does not answer, or refuses a photo.
+        """
+        if not identity or len(identity) > _MAX_ID or not identity.isprintable():
+            raise EnrolmentError(f"an ID has 1 to {_MAX_ID} printable characters")
+        if not 1 <= len(photos) <= _MAX_PHOTOS:
+            raise EnrolmentError(f"{len(photos)} photos; give 1 to {_MAX_PHOTOS}")
+        with self._client.pinned() as client:
+            made_by = _answering(client)
+            self._store.put(identity, made_by, client.embed(photos))
+        self._log("enroll", identity, made_by, "enrolled")
+        return len(photos)
+
+    def authenticate(self, identity: str, photo: ImageSource) -> Decision:
+        """Decides whether a photo shows the person enrolled as ``identity``.
+
+        Raises:
+            NotEnrolledError: Nobody is.
+            ModelChangedError: The templates are another model version's.
+            ServingError: The server does not answer, or refuses the photo.
+        """
+        with self._client.pinned() as client:
+            made_by = _answering(client)
+            self._check(identity, made_by)
+            templates = self._store.get(identity, made_by)
+            probe = client.embed([photo])
+            compared = client.compare(templates, np.repeat(probe, len(templates), axis=0))
+        best = max(compared, key=lambda one: one.score)
+        self._log("authenticate", identity, made_by, ACCEPTED if best.same else REJECTED)
+        return Decision(identity, best.same, best.score, len(templates))
+
+    def identify(self, photo: ImageSource) -> Identification:
+        """Finds whom a photo shows among everyone enrolled with the model that answers now.
+
+        The search is exact in Euclidean distance; the model then compares the nearest identities
+        and decides. A search among many makes more false matches than one comparison: with N
+        people, about N times as many.
+
+        Raises:
+            ServingError: The server does not answer, or refuses the photo.
+        """
+        with self._client.pinned() as client:
+            made_by = _answering(client)
+            gallery = self._current_gallery(made_by)
+            if len(gallery) == 0:
+                self._log("identify", None, made_by, REJECTED)
+                return Identification(None, 0.0, 0)
+            probe = client.embed([photo])
+            matches = gallery.nearest(probe[0], _SHORTLIST)
+            nearest = gallery.rows([match.row for match in matches])
+            compared = client.compare(nearest, np.repeat(probe, len(matches), axis=0))
+        best, match = max(
+            zip(compared, matches, strict=True), key=lambda one: (one[0].score, -one[1].distance)
+        )
+        identity = match.identity if best.same else None
+        self._log("identify", identity, made_by, ACCEPTED if best.same else REJECTED)
+        return Identification(identity, best.score, len(gallery))
+
+    def forget(self, identity: str) -> int:
+        """Deletes a person's templates and takes the ID out of the log; returns how many there
+        were.
+
+        Raises:
+            NotEnrolledError: There were none.
+        """
+        gone = self._store.forget(identity)
+        if not gone:
+            raise NotEnrolledError(f"nobody is enrolled as {identity!r}; nothing to forget")
+        _LOG.info("forget: %d templates deleted", gone)
+        return gone
+
+    def _check(self, identity: str, made_by: ModelVersion) -> None:
+        enrolled_by = self._store.made_by(identity)
+        if enrolled_by is None:
+            raise NotEnrolledError(
+                f"nobody is enrolled as {identity!r}; first: faceauth enroll {identity} PHOTOS"
+            )
+        if enrolled_by != made_by:
+            self._log("authenticate", identity, made_by, "model changed")
+            raise ModelChangedError(
+                f"{identity!r} was enrolled with {enrolled_by}, and {made_by} answers now; enroll "
+                f"again: faceauth enroll {identity} PHOTOS"
+            )
+
+    def _current_gallery(self, made_by: ModelVersion) -> Gallery:
+        wanted = (made_by, self._store.revision())
+        if self._gallery is None or self._gallery_is != wanted:
+            self._gallery = Gallery(*self._store.everyone(made_by))
+            self._gallery_is = wanted
+        return self._gallery
+
+    def _log(self, action: str, identity: str | None, made_by: ModelVersion, outcome: str) -> None:
+        self._store.log(action, identity, made_by, outcome)
+        _LOG.info("%s: id=%s model=%s outcome=%s", action, identity, made_by, outcome)
+
+
+def _answering(client: Client) -> ModelVersion:
+    version = client.endpoint.version
+    if version is None:
+        raise ValueError("the client names no version; use Client.pinned()")
+    return ModelVersion(client.endpoint.model, version)

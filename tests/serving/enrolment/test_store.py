@@ -1,0 +1,130 @@
+import os
+import sqlite3
+
+import numpy as np
+import pytest
+
+from serving.enrolment import (
+    EnrolmentError,
+    ModelVersion,
+    TemplateCipher,
+    TemplateKeyError,
+    TemplateStore,
+    new_key,
+)
+
+MODEL = ModelVersion("faceauth", 3)
+KEY = new_key()
+POSTGRES = "FACEAUTH_TEST_POSTGRES"
+# Recognisable in a dump of the database, were it not encrypted.
+TEMPLATES = np.array([[1.5, -2.25, 3.125], [4, 5, 6]], np.float32)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/faceauth.db"
+    if POSTGRES not in os.environ:
+        pytest.skip(f"{POSTGRES} names no empty PostgreSQL database to test")
+    return os.environ[POSTGRES]
+
+
+@pytest.fixture
+def store(url):
+    store = TemplateStore(url, TemplateCipher(KEY))
+    yield store
+    for identity in ("ada", "bob"):
+        store.forget(identity)
+    store.close()
+
+
+def test_templates_come_back_as_they_were(store):
+    store.put("ada", MODEL, TEMPLATES)
+    store.put("bob", MODEL, TEMPLATES[:1] + 1)
+    assert store.get("ada", MODEL).tolist() == TEMPLATES.tolist()
+    assert store.get("ada", MODEL).dtype == np.float32
+    assert store.made_by("ada") == MODEL
+    identities, templates = store.everyone(MODEL)
+    assert identities == ["ada", "ada", "bob"]
+    assert templates.tolist() == [*TEMPLATES.tolist(), (TEMPLATES[0] + 1).tolist()]
+
+
+def test_enrolling_again_replaces(store):
+    store.put("ada", MODEL, TEMPLATES)
+    later = ModelVersion("faceauth", 4)
+    store.put("ada", later, TEMPLATES[1:])
+    assert store.made_by("ada") == later
+    assert len(store.get("ada", MODEL)) == 0
+    assert store.get("ada", later).tolist() == [[4, 5, 6]]
+
+
+def test_forgetting_deletes_and_takes_the_name_out_of_the_log(store):
+    store.put("ada", MODEL, TEMPLATES)
+    store.log("authenticate", "ada", MODEL, "accepted")
+    before = store.revision()
+    assert store.forget("ada") == 2
+    assert store.revision() > before
+    assert store.made_by("ada") is None
+    assert store.forget("ada") == 0
+    assert "ada" not in [record.identity for record in store.decisions()]
+    last = store.decisions()[-1]
+    assert (last.action, last.identity, last.made_by, last.outcome) == (
+        "authenticate",
+        None,
+        MODEL,
+        "accepted",
+    )
+
+
+def test_the_file_holds_no_template_in_plain(tmp_path):
+    path = tmp_path / "faceauth.db"
+    store = TemplateStore(f"sqlite:///{path}", TemplateCipher(KEY))
+    store.put("ada", MODEL, TEMPLATES)
+    store.close()
+    content = path.read_bytes()
+    assert b"ada" in content
+    for template in TEMPLATES:
+        assert template.tobytes() not in content
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_another_key_or_a_moved_row_does_not_open(tmp_path):
+    path = tmp_path / "faceauth.db"
+    url = f"sqlite:///{path}"
+    store = TemplateStore(url, TemplateCipher(KEY))
+    store.put("ada", MODEL, TEMPLATES)
+    store.put("bob", MODEL, TEMPLATES)
+    with pytest.raises(TemplateKeyError, match="not the key"):
+        TemplateStore(url, TemplateCipher(new_key())).get("ada", MODEL)
+    with sqlite3.connect(path) as raw:
+        raw.execute(
+            "update template set sealed = (select sealed from template where identity = 'ada')"
+            " where identity = 'bob'"
+        )
+    with pytest.raises(TemplateKeyError, match="changed"):
+        store.get("bob", MODEL)
+    assert store.get("ada", MODEL).tolist() == TEMPLATES.tolist()
+    store.close()
+
+
+def test_keys_are_checked(monkeypatch):
+    for key, says in (("not base64!", "base64"), ("c2hvcnQ=", "5 bytes")):
+        with pytest.raises(TemplateKeyError, match=says):
+            TemplateCipher(key)
+    monkeypatch.delenv("FACEAUTH_TEMPLATE_KEY", raising=False)
+    with pytest.raises(TemplateKeyError, match="faceauth new-key"):
+        TemplateCipher.from_environment()
+    monkeypatch.setenv("FACEAUTH_TEMPLATE_KEY", KEY)
+    sealed = TemplateCipher.from_environment().encrypt(b"x", "me")
+    assert TemplateCipher(KEY).decrypt(sealed, "me") == b"x"
+
+
+def test_a_store_that_cannot_be_opened_is_said(tmp_path):
+    for url in (
+        "nonsense",
+        f"sqlite:///{tmp_path}/no/such/folder/f.db",
+        "postgresql+none://u:pw@h/d",
+    ):
+        with pytest.raises(EnrolmentError, match="SQLAlchemy URL") as caught:
+            TemplateStore(url, TemplateCipher(KEY))
+        assert "pw" not in str(caught.value)
