@@ -129,7 +129,6 @@ def unrank(number: Indices) -> tuple[Indices, Indices]:
       The smaller and the larger member of each pair, int64 [N].
     """
     high = ((1 + np.sqrt(1 + 8 * number.astype(np.float64))) // 2).astype(np.int64)
-    # Square roots of large numbers may round to the wrong side of a whole number.
+    # Rounded to a float, a large number may reach the next whole root; it never falls short of one.
     high -= high * (high - 1) // 2 > number
-    high += high * (high + 1) // 2 <= number
     return number - high * (high - 1) // 2, high

@@ -90,6 +90,6 @@ def _example(values: Mapping[str, str | bytes | int | float]) -> bytes:
             case float():
                 feature[name].float_list.value.append(value)
             case _:
-                raise TypeError(f"feature {name!r} is a {type(value).__name__}, which no list holds")
+                raise TypeError(f"{name}: a {type(value).__name__} has no place in an example")
     # Map fields have no order of their own; the same data must give the same bytes.
     return example.SerializeToString(deterministic=True)

@@ -56,13 +56,12 @@ def _hash_splits(table: ImageTable, config: DataConfig) -> dict[str, str]:
     split_of = {}
     for identity in {image.identity for image in table.images}:
         fraction = hash_fraction(config.seed, identity)
-        split_of[identity] = (
-            features.TRAIN
-            if fraction < first
-            else features.VAL
-            if fraction < second
-            else features.TEST
-        )
+        if fraction < first:
+            split_of[identity] = features.TRAIN
+        elif fraction < second:
+            split_of[identity] = features.VAL
+        else:
+            split_of[identity] = features.TEST
     return split_of
 
 

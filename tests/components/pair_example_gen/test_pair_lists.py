@@ -55,6 +55,7 @@ def test_ten_folds(tmp_path):
         ("image_a,image_b,match\n", "holds no pairs"),
         ("a.jpg,b.jpg,same\n", "line 1: label 'same' in the last column"),
         ("x,y,label\na.jpg,b.jpg,2\n", "line 2: label '2' in the last column"),
+        ("a,b,1\na,b,same\n", "line 2: label 'same' in the last column"),
         ("a.jpg,1\n", "line 1: 'a.jpg,1'; a row is image_a,image_b,label"),
         ("a.jpg,../b.jpg,1\n", r"line 1: '../b.jpg' is no path below data.images"),
         ("Ann\t1\tBob\n", "line 1: .* expected are, with tabs between, name i j"),

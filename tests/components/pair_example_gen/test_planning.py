@@ -97,6 +97,15 @@ def test_splits_without_a_list_are_sampled_from_usable_images(config):
     assert {train.first[same].item(), train.second[same].item()} == {2, 3}
 
 
+def test_splits_are_sampled_independently():
+    images = [Image(f"{who}/{number}", f"{who}") for who in range(20) for number in range(5)]
+    config = DataConfig(images="faces", pairs={"train": 20, "val": 20, "test": 20})
+    # The splits of this test hold the same images, so that only their seeds tell them apart.
+    pairs = final_pairs(dict.fromkeys(SPLITS, images), {}, set(), config)
+    samples = {str(rows_of(part)) for (part,) in pairs.values()}
+    assert len(samples) == 3
+
+
 def test_a_split_without_pairs_is_an_error(config):
     with pytest.raises(
         DataError, match=r"the split val has 2 usable images and no pairs; it needs"

@@ -61,15 +61,16 @@ def test_a_limit_keeps_the_first_by_hash():
 
 
 def test_given_splits_are_kept():
-    rows = table("a:train", "b:val", "c:test", "a:train")
-    assert identities(split_images(rows, given())) == {"train": "aa", "val": "b", "test": "c"}
+    # h's fraction is below val_from_train, which does not count where the list has val rows.
+    rows = table("h:train", "b:val", "c:test", "a:train", "h:train")
+    assert identities(split_images(rows, given())) == {"train": "hah", "val": "b", "test": "c"}
 
 
 def test_val_is_taken_from_train_when_the_list_has_none():
-    # Of train, only h and f have a fraction below 0.3; so has no identity of test a say in it.
-    rows = table("a:train", "h:train", "f:train", "h:train", "g:train", "b:test")
+    # h and f have a fraction below 0.3; f is in test and stays there.
+    rows = table("a:train", "h:train", "f:test", "h:train", "g:train", "b:test")
     splits = split_images(rows, given(val_from_train=0.3))
-    assert identities(splits) == {"train": "ag", "val": "hfh", "test": "b"}
+    assert identities(splits) == {"train": "ag", "val": "hh", "test": "fb"}
 
 
 def test_an_identity_in_two_splits_is_an_error():
