@@ -38,7 +38,11 @@ setup(
             for package in (name, f"{name}.*")
         ]
     ),
-    package_data={"schemas": ["*.pbtxt"], "pipeline": ["configs/*.yaml"]},
+    package_data={
+        "schemas": ["*.pbtxt"],
+        "pipeline": ["configs/*.yaml"],
+        "serving.tf_serving": ["*.config", "*.txt", "*.yaml", "kubernetes/*.yaml"],
+    },
     install_requires=[
         "apache-beam[gcp]==2.65.0",
         # 2.28 and later scan every installed distribution at import on Python 3.10.

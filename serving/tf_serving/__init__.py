@@ -1,0 +1,1 @@
+"""TensorFlow Serving in containers: its configuration, and the labels of the versions."""
