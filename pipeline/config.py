@@ -7,6 +7,7 @@ an environment variable and its default.
 """
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -77,6 +78,11 @@ class Threshold(Section):
             raise ValueError(
                 f"the threshold on {self.metric} bounds nothing; give min, max or min_change"
             )
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(
+                f"no {self.metric} is at least {self.min:g} and at most {self.max:g}; "
+                "make min no larger than max"
+            )
         return self
 
 
@@ -96,6 +102,14 @@ class ServingConfig(Section):
     base_dir: str = "serving/models"
 
 
+class KubeflowConfig(Section):
+    """Where the pipeline runs when it is compiled for Kubeflow; see ``kubeflow_runner``."""
+
+    image: str = Field(min_length=1, description="container image with this package")
+    pipeline_root: str = Field(min_length=1, description="folder that every pod mounts")
+    baseline: str | None = Field(None, description="folder of the Model to compare with")
+
+
 class PipelineConfig(Section):
     """A run: which data, which model, which bounds, where to."""
 
@@ -109,6 +123,7 @@ class PipelineConfig(Section):
     decision: DecisionConfig = DecisionConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     serving: ServingConfig = ServingConfig()
+    kubeflow: KubeflowConfig | None = None
     beam_args: list[str] = []
 
     @field_validator("runs_dir")
@@ -188,7 +203,10 @@ def _override(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
             node = node.setdefault(section, {})
             if not isinstance(node, dict):
                 raise ConfigError(f"{variable} goes through {section!r}, which is not a section")
-        node[key] = yaml.safe_load(text)
+        try:
+            node[key] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{variable} is {text!r}, which is not YAML: {error}") from None
 
 
 def _explain(error: ValidationError, source: str) -> str:
@@ -258,7 +276,7 @@ def load_config(
     environment = os.environ if environment is None else environment
     path = Path(path or environment.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
     try:
-        tree = yaml.safe_load(path.read_text())
+        tree = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise ConfigError(
             f"config {path} cannot be read ({error.strerror}); give the path of a YAML file"

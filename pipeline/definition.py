@@ -59,6 +59,7 @@ def create_pipeline(
     nodes: list[BaseNode] = []
 
     def add(node: Any, name: str | None = None) -> Any:
+        # No dots: on Kubeflow, the id names a task of Argo, which takes letters, digits and "-".
         nodes.append(node.with_id(name) if name else node)
         return node
 
@@ -72,14 +73,14 @@ def create_pipeline(
     schema = {}
     gates = {}
     for kind in ("images", "pairs"):
-        statistics = add(StatisticsGen(examples=faces.outputs[kind]), f"StatisticsGen.{kind}")
-        schema[kind] = add(ImportSchemaGen(str(schemas.path(kind))), f"ImportSchemaGen.{kind}")
+        statistics = add(StatisticsGen(examples=faces.outputs[kind]), f"StatisticsGen-{kind}")
+        schema[kind] = add(ImportSchemaGen(str(schemas.path(kind))), f"ImportSchemaGen-{kind}")
         anomalies = add(
             ExampleValidator(
                 statistics=statistics.outputs["statistics"],
                 schema=schema[kind].outputs["schema"],
             ),
-            f"ExampleValidator.{kind}",
+            f"ExampleValidator-{kind}",
         )
         gates[kind] = add(
             AnomalyGate(
@@ -90,7 +91,7 @@ def create_pipeline(
                 stop=config.validation.stop_on_anomalies,
                 code_digest=code_digest("anomaly_gate", "features"),
             ),
-            f"AnomalyGate.{kind}",
+            f"AnomalyGate-{kind}",
         )
 
     transform = add(

@@ -169,7 +169,8 @@ def _artifact(artifact: Proto) -> Artifact:
         kind = value.WhichOneof("value")
         if kind in ("int_value", "double_value", "string_value"):
             properties[key] = getattr(value, kind)
-    return Artifact(artifact.type, artifact.uri, properties)
+    # Our own types carry the name of a package for Kubeflow: components.RunSummary.
+    return Artifact(artifact.type.rpartition(".")[2], artifact.uri, properties)
 
 
 def main(argv: list[str] | None = None) -> int:

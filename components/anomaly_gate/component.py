@@ -11,7 +11,8 @@ from components.anomaly_gate import executor
 class DataVerdict(types.Artifact):
     """Whether data may be used: a folder with ``verdict.json``."""
 
-    TYPE_NAME = "DataVerdict"
+    # Kubeflow finds the class again by this name: see components/__init__.py.
+    TYPE_NAME = "components.DataVerdict"
 
 
 class AnomalyGateSpec(types.ComponentSpec):

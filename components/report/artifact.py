@@ -6,4 +6,5 @@ from tfx.types.artifact import Artifact
 class RunSummary(Artifact):
     """``summary.json``: the headline numbers of a run."""
 
-    TYPE_NAME = "RunSummary"
+    # Kubeflow finds the class again by this name: see components/__init__.py.
+    TYPE_NAME = "components.RunSummary"

@@ -1,0 +1,59 @@
+"""Compiles the pipeline to a Kubeflow Pipelines v2 spec: ``python -m pipeline.kubeflow_runner``.
+
+The config's section ``kubeflow`` (or ``FACEAUTH__KUBEFLOW__IMAGE`` and so on) has to give:
+
+* ``image``: a container image with this package and the packages of ``requirements.lock``. Every
+  component runs in it, by its dotted name.
+* ``pipeline_root``: a folder on a volume that every pod mounts. Our components open plain paths, so
+  a bucket has to be mounted (Vertex AI shows each one below ``/gcs``, Cloud Storage FUSE does the
+  same on GKE); ``gs://`` itself does not do.
+* ``baseline`` (optional): the folder of the Model artifact to compare with. Looking up the last
+  blessed one takes ML Metadata, which a compiled spec cannot ask; without ``baseline`` the bounds on
+  change are not applied.
+
+``data.images``, the lists and ``serving.base_dir`` must lie on such a volume too, at one path
+everywhere. Defining the pipeline reads the data for its fingerprint, and the spec holds the paths of
+the schemas: so compile inside the image, with the volume mounted.
+
+A spec does not say which volumes to mount. Where the platform does not do it by itself, set it for
+the namespace (PodDefaults), or on the tasks with kfp-kubernetes after loading the spec.
+"""
+
+from pathlib import Path
+
+from absl import logging
+from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
+
+from pipeline.config import ConfigError, PipelineConfig, load_config
+from pipeline.definition import create_pipeline
+
+
+def compile_pipeline(config: PipelineConfig) -> Path:
+    """Writes the spec into the folder of the config's runs and returns its path.
+
+    Raises:
+      ConfigError: The config has no section ``kubeflow``.
+    """
+    if config.kubeflow is None:
+        raise ConfigError(
+            "the config has no section kubeflow; give kubeflow.image and kubeflow.pipeline_root, "
+            "or set FACEAUTH__KUBEFLOW__IMAGE and FACEAUTH__KUBEFLOW__PIPELINE_ROOT"
+        )
+    pipeline = create_pipeline(
+        config,
+        pipeline_root=config.kubeflow.pipeline_root,
+        baseline_uri=config.kubeflow.baseline,
+        resolve_baseline=False,
+    )
+    target = config.root / "kubeflow.yaml"
+    # Schema 2.1 is the one that Kubeflow's own SDK writes.
+    settings = kubeflow.KubeflowV2DagRunnerConfig(
+        default_image=config.kubeflow.image, use_pipeline_spec_2_1=True
+    )
+    kubeflow.KubeflowV2DagRunner(settings, str(target.parent), target.name).run(pipeline)
+    return target
+
+
+if __name__ == "__main__":
+    logging.set_verbosity(logging.WARNING)
+    print(compile_pipeline(load_config()))
