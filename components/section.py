@@ -4,6 +4,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A validated, immutable part of the pipeline's config. ``strict`` types, no unknown keys."""
+    """A validated, immutable part of the pipeline's config."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

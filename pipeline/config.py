@@ -3,7 +3,7 @@
 A config is a YAML file. Environment variables go over it, because the ``tfx`` command line passes
 none of its own arguments on: ``FACEAUTH_CONFIG`` names the file, and
 ``FACEAUTH__TRAINING__EPOCHS=3`` sets ``training.epochs``. In any text, ``${NAME:-value}`` stands for
-an environment variable and its default.
+an environment variable and its default; the result stays text.
 """
 
 import hashlib
@@ -209,10 +209,20 @@ def _override(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
             raise ConfigError(f"{variable} is {text!r}, which is not YAML: {error}") from None
 
 
-def _explain(error: ValidationError, source: str) -> str:
+def _origin(key: list[str], environment: Mapping[str, str]) -> str:
+    """The variable that a value came from, for a message; empty for one from the file."""
+    for length in range(len(key), 0, -1):
+        variable = OVERRIDE_PREFIX + "__".join(key[:length]).upper()
+        if variable in environment:
+            return f" (from {variable})"
+    return ""
+
+
+def _explain(error: ValidationError, source: str, environment: Mapping[str, str]) -> str:
     lines = []
     for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"]) or "(the whole config)"
+        parts = [str(part) for part in problem["loc"]]
+        key = (".".join(parts) or "(the whole config)") + _origin(parts, environment)
         given = problem["input"]
         match problem["type"]:
             case "extra_forbidden":
@@ -256,9 +266,10 @@ def parse_config(tree: Any, source: str, environment: Mapping[str, str]) -> Pipe
                         str(absolute(path)) if isinstance(path, str) else path for path in paths
                     ]
     try:
-        return PipelineConfig.model_validate(tree)
+        # Strict: epochs of "3" or true are mistakes. As JSON, since strict Python wants real tuples.
+        return PipelineConfig.model_validate_json(json.dumps(tree, default=str), strict=True)
     except ValidationError as error:
-        raise ConfigError(_explain(error, source)) from None
+        raise ConfigError(_explain(error, source, environment)) from None
 
 
 def load_config(
