@@ -1,8 +1,9 @@
 """Which model a candidate is compared with: the last one blessed before the candidate was trained.
 
-TFX's own strategy takes the last blessed model. Once the candidate is blessed, that is the candidate
-itself, so an identical second run would evaluate it against itself and push it again. "Before the
-candidate" does not change once the candidate exists: the second run finds everything in the cache.
+TFX's own strategy takes the last blessed model. Once the candidate is blessed, that is the
+candidate itself, so an identical second run would evaluate it against itself and push it again.
+"Before the candidate" does not change once the candidate exists: the second run finds everything in
+the cache.
 """
 
 import ml_metadata as mlmd

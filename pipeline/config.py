@@ -2,8 +2,8 @@
 
 A config is a YAML file. Environment variables go over it, because the ``tfx`` command line passes
 none of its own arguments on: ``FACEAUTH_CONFIG`` names the file, and
-``FACEAUTH__TRAINING__EPOCHS=3`` sets ``training.epochs``. In any text, ``${NAME:-value}`` stands for
-an environment variable and its default; the result stays text.
+``FACEAUTH__TRAINING__EPOCHS=3`` sets ``training.epochs``. In any text, ``${NAME:-value}`` stands
+for an environment variable and its default; the result stays text.
 """
 
 import hashlib
@@ -266,7 +266,7 @@ def parse_config(tree: Any, source: str, environment: Mapping[str, str]) -> Pipe
                         str(absolute(path)) if isinstance(path, str) else path for path in paths
                     ]
     try:
-        # Strict: epochs of "3" or true are mistakes. As JSON, since strict Python wants real tuples.
+        # Strict: epochs of "3" or true are mistakes. As JSON: strict Python wants real tuples.
         return PipelineConfig.model_validate_json(json.dumps(tree, default=str), strict=True)
     except ValidationError as error:
         raise ConfigError(_explain(error, source, environment)) from None

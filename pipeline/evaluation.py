@@ -12,8 +12,8 @@ from pipeline.config import EvaluationConfig, Threshold
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 
-# TFMA calls positive what is above its threshold; the model, what is at least 0.5. This is the float32
-# below 0.5, so that the two agree on every score.
+# TFMA calls positive what is above its threshold; the model, what is at least 0.5. This is the
+# float32 below 0.5, so that the two agree on every score.
 _BELOW_HALF = float(np.nextafter(np.float32(0.5), np.float32(0)))
 
 # Metric name as users write it: TFMA's class and its parameters.

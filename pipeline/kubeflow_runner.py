@@ -8,12 +8,12 @@ The config's section ``kubeflow`` (or ``FACEAUTH__KUBEFLOW__IMAGE`` and so on) h
   a bucket has to be mounted (Vertex AI shows each one below ``/gcs``, Cloud Storage FUSE does the
   same on GKE); ``gs://`` itself does not do.
 * ``baseline`` (optional): the folder of the Model artifact to compare with. Looking up the last
-  blessed one takes ML Metadata, which a compiled spec cannot ask; without ``baseline`` the bounds on
-  change are not applied.
+  blessed one takes ML Metadata, which a compiled spec cannot ask; without ``baseline`` the bounds
+  on change are not applied.
 
 ``data.images``, the lists and ``serving.base_dir`` must lie on such a volume too, at one path
-everywhere. Defining the pipeline reads the data for its fingerprint, and the spec holds the paths of
-the schemas: so compile inside the image, with the volume mounted.
+everywhere. Defining the pipeline reads the data for its fingerprint, and the spec holds the paths
+of the schemas: so compile inside the image, with the volume mounted.
 
 A spec does not say which volumes to mount. Where the platform does not do it by itself, set it for
 the namespace (PodDefaults), or on the tasks with kfp-kubernetes after loading the spec.
