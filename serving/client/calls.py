@@ -100,7 +100,7 @@ def compare_calls(a: ArrayLike, b: ArrayLike) -> Iterator[Call]:
         b: The same shape.
 
     Raises:
-        ValueError: They are not of one such shape.
+        ValueError: They are not of one such shape, or hold NaN or infinity.
     """
     first = np.atleast_2d(np.asarray(a, np.float32))
     second = np.atleast_2d(np.asarray(b, np.float32))
@@ -108,6 +108,10 @@ def compare_calls(a: ArrayLike, b: ArrayLike) -> Iterator[Call]:
         raise ValueError(
             f"embeddings of shapes {first.shape} and {second.shape}; both must be [N, D]"
         )
+    for side in (first, second):
+        broken = np.flatnonzero(~np.isfinite(side).all(axis=1))
+        if broken.size:
+            raise ValueError(f"embedding {broken[0]} holds NaN or infinity; embed the image again")
     for part in _parts(len(first), _EMBEDDING_ROWS):
         inputs = {"embedding_a": first[part], "embedding_b": second[part]}
         yield Call("compare", inputs, len(inputs["embedding_a"]))
@@ -130,6 +134,9 @@ def comparisons(endpoint: str, call: Call, outputs: Tensors) -> list[Comparison]
         ContractError: The answer does not hold them.
     """
     columns = [_output(endpoint, call, outputs, name, 1) for name in call.outputs]
+    if not all(np.isfinite(column).all() for column in columns):
+        message = f"signature {call.signature!r} answered with a score that is no number"
+        raise ContractError(endpoint, "INTERNAL", message)
     return [
         Comparison(float(distance), float(score), bool(same))
         for distance, score, same in zip(*columns, strict=True)

@@ -101,7 +101,7 @@ class Client:
             b: The same shape.
 
         Raises:
-            ValueError: They are not of one such shape.
+            ValueError: They are not of one such shape, or hold NaN or infinity.
         """
         return [one for call in compare_calls(a, b) for one in self._comparisons(call)]
 

@@ -206,7 +206,9 @@ def test_an_embedding_that_is_not_a_number_is_refused(endpoint, client, png):
     embedding = client.embed([png(1)])
     broken = embedding.copy()
     broken[0, 0] = np.nan
-    with pytest.raises(InvalidRequestError, match="NaN"):
+    inputs = {"embedding_a": embedding, "embedding_b": broken}
+    assert raw(endpoint, "compare", inputs) == ("INVALID_ARGUMENT" if endpoint.is_grpc else 400)
+    with pytest.raises(ValueError, match="embedding 0 holds NaN"):
         client.compare(embedding, broken)
     assert client.compare(embedding, embedding)[0].same
 
