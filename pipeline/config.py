@@ -39,6 +39,15 @@ Metric = Literal[
 ]
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's numbers: PyYAML, on 1.1, takes 1e-3 for text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 class ConfigError(ValueError):
     """A config cannot be used; the message says which key, which value and what to do."""
 
@@ -204,7 +213,7 @@ def _override(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
             if not isinstance(node, dict):
                 raise ConfigError(f"{variable} goes through {section!r}, which is not a section")
         try:
-            node[key] = yaml.safe_load(text)
+            node[key] = yaml.load(text, _Loader)
         except yaml.YAMLError as error:
             raise ConfigError(f"{variable} is {text!r}, which is not YAML: {error}") from None
 
@@ -287,7 +296,7 @@ def load_config(
     environment = os.environ if environment is None else environment
     path = Path(path or environment.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
     try:
-        tree = yaml.safe_load(path.read_bytes())
+        tree = yaml.load(path.read_bytes(), _Loader)
     except OSError as error:
         raise ConfigError(
             f"config {path} cannot be read ({error.strerror}); give the path of a YAML file"

@@ -1,0 +1,294 @@
+"""The config: what it takes, what it refuses and how it says so."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import (
+    DEFAULT_CONFIG,
+    PROJECT,
+    ConfigError,
+    PipelineConfig,
+    ensure_data,
+    load_config,
+    parse_config,
+)
+
+CONFIGS = sorted((PROJECT / "pipeline" / "configs").glob("*.yaml"))
+
+
+def parse(tree: dict[str, Any], environment: dict[str, str] | None = None) -> PipelineConfig:
+    """The smallest config there is, and what a test adds."""
+    smallest = {"name": "faces", "data": {"images": "/faces"}}
+    return parse_config({**smallest, **tree}, "my.yaml", environment or {})
+
+
+def refusal(tree: dict[str, Any], environment: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse(tree, environment)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_of_the_project_loads(path: Path) -> None:
+    config = load_config(path, {"LFW_DIR": "/photos/lfw"})
+    assert config.root == PROJECT / "runs" / config.name
+    assert config.name == path.stem
+
+
+def test_the_default_config_is_the_drawn_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FACEAUTH_CONFIG", raising=False)
+    for name in [name for name in os.environ if name.startswith("FACEAUTH__")]:
+        monkeypatch.delenv(name)
+    assert DEFAULT_CONFIG in CONFIGS
+    config = load_config()
+    assert (config.name, config.synthetic and config.synthetic.identities) == ("synthetic", 300)
+
+
+def test_a_variable_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\ndata: {images: /faces}\n")
+    assert load_config(None, {"FACEAUTH_CONFIG": str(path)}).name == "mine"
+    assert load_config(path, {"FACEAUTH_CONFIG": "/nowhere.yaml"}).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("tree", "line"),
+    [
+        (
+            {"traning": {"epochs": 3}},
+            "traning: there is no such key (its value is {'epochs': 3}); remove or rename it",
+        ),
+        (
+            {"training": {"epoch": 3}},
+            "training.epoch: there is no such key (its value is 3); remove or rename it",
+        ),
+        ({"training": {"epochs": 0}}, "training.epochs: 0: Input should be greater than or equal"),
+        ({"training": {"epochs": "3"}}, "training.epochs: '3': Input should be a valid integer"),
+        ({"training": {"epochs": True}}, "training.epochs: True: Input should be a valid integer"),
+        ({"training": {"epochs": 2.5}}, "training.epochs: 2.5: Input should be a valid integer"),
+        ({"training": 3}, "training: 3: Input should be an object"),
+        ({"beam_args": "--direct"}, "beam_args: '--direct': Input should be a valid array"),
+        ({"name": 7}, "name: 7: Input should be a valid string"),
+        ({"name": "My Faces"}, "name: 'My Faces': String should match pattern"),
+        (
+            {"training": {"paradigm": "tripled"}},
+            "training.paradigm: 'tripled': Input should be 'contrastive', 'binary', 'triplet'",
+        ),
+        ({"data": {}}, "data.images: missing; add it"),
+        (
+            {"training": {"paradigm": "triplet", "sampler": "pairs"}},
+            "training: sampler 'pairs' does not feed paradigm 'triplet'; use one of identities",
+        ),
+        ({"image": {"size": 32}, "training": {"input_size": 40}}, "training.input_size is 40 and"),
+        (
+            {"evaluation": {"thresholds": []}},
+            "evaluation.thresholds: []: List should have at",
+        ),
+        (
+            {"evaluation": {"thresholds": [{"metric": "auc"}]}},
+            "evaluation.thresholds.0: the threshold on auc bounds nothing; give min, max or",
+        ),
+        (
+            {"evaluation": {"thresholds": [{"metric": "auc", "min": 0.9, "max": 0.2}]}},
+            "evaluation.thresholds.0: no auc is at least 0.9 and at most 0.2; make min no larger",
+        ),
+        (
+            {"evaluation": {"thresholds": [{"metric": "auc", "slice": {"old": True}, "min": 0}]}},
+            "evaluation.thresholds.0.slice.old: True: Input should be a valid string",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_its_key_and_value(
+    tree: dict[str, Any], line: str
+) -> None:
+    first, *others = refusal(tree)
+    assert first == "my.yaml cannot be used:"
+    assert any(line in other for other in others), others
+
+
+def test_all_mistakes_are_listed_at_once() -> None:
+    lines = refusal({"training": {"epochs": 0, "margin": -1}, "extra": 1})
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+        "training.margin",
+        "training.epochs",
+        "extra",
+    ]
+
+
+def test_numbers_without_a_fraction_serve_as_floats_and_lists_as_tuples() -> None:
+    config = parse({"training": {"margin": 2}, "image": {"crop": [0, 0, 1, 1]}})
+    assert config.training.margin == 2.0
+    assert config.image.crop == (0.0, 0.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-3", 0.001), ("2E-1", 0.2), ("+1.e-2", 0.01), ("1.5e-1", 0.15)]
+)
+def test_numbers_with_an_exponent_are_numbers(tmp_path: Path, text: str, value: float) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        f"name: mine\ndata: {{images: /f}}\ntraining: {{optimizer: {{learning_rate: {text}}}}}\n"
+    )
+    assert load_config(path, {}).training.optimizer.learning_rate == value
+
+
+def test_a_config_does_not_change_once_loaded() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        parse({}).training.epochs = 5  # type: ignore[misc]
+
+
+def test_variables_override_values_of_any_depth() -> None:
+    config = parse(
+        {"training": {"epochs": 7, "steps_per_epoch": 9}},
+        {
+            "FACEAUTH__TRAINING__EPOCHS": "3",
+            "FACEAUTH__TRAINING__STEPS_PER_EPOCH": "null",
+            "FACEAUTH__TRAINING__OPTIMIZER__LEARNING_RATE": "1e-2",
+            "FACEAUTH__IMAGE__CROP": "[0.1, 0.1, 0.9, 0.9]",
+            "FACEAUTH__EVALUATION__THRESHOLDS": "[{metric: recall, min: 0.25}]",
+            "FACEAUTH__SYNTHETIC__SEED": "5",
+            "FACEAUTH_CONFIG": "/is/not/an/override.yaml",
+            "TRAINING__EPOCHS": "99",
+        },
+    )
+    assert config.training.epochs == 3
+    assert config.training.steps_per_epoch is None
+    assert config.training.optimizer.learning_rate == 0.01
+    assert config.image.crop == (0.1, 0.1, 0.9, 0.9)
+    assert [bound.metric for bound in config.evaluation.thresholds] == ["recall"]
+    assert config.synthetic is not None
+    assert config.synthetic.seed == 5
+
+
+def test_a_bad_override_is_named_with_its_variable() -> None:
+    variable = "FACEAUTH__TRAINING__EPOCHS"
+    assert refusal({}, {variable: "none"})[1] == (
+        f"  training.epochs (from {variable}): 'none': Input should be a valid integer"
+    )
+    whole = "FACEAUTH__EVALUATION__THRESHOLDS"
+    bounds_nothing = refusal({}, {whole: "[{metric: auc}]"})[1]
+    assert f"evaluation.thresholds.0 (from {whole}): the threshold on auc" in bounds_nothing
+    assert (
+        "training.epok (from FACEAUTH__TRAINING__EPOK): there is no such key"
+        in (refusal({}, {"FACEAUTH__TRAINING__EPOK": "1"})[1])
+    )
+    assert refusal({}, {variable: "[3"})[0] == (
+        f"{variable} is '[3', which is not YAML: while parsing a flow sequence"
+    )
+    assert refusal({}, {"FACEAUTH__NAME__LONG": "x"}) == [
+        "FACEAUTH__NAME__LONG goes through 'name', which is not a section"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "images"),
+    [
+        ({}, "/photos/lfw/images"),
+        ({"FACES": ""}, "/photos/lfw/images"),
+        ({"FACES": "/mine"}, "/mine/images"),
+    ],
+)
+def test_texts_take_variables_with_defaults(environment: dict[str, str], images: str) -> None:
+    tree = {"data": {"images": "${FACES:-/photos/lfw}/images"}}
+    assert parse(tree, environment).data.images == images
+
+
+def test_variables_stand_in_lists_too_and_a_default_may_be_empty() -> None:
+    lists = {"test": ["${DIR}/a.csv", "/b${SUFFIX:-}.csv"]}
+    config = parse({"data": {"images": "/faces", "pair_lists": lists}}, {"DIR": "/lists"})
+    assert config.data.pair_lists.test == ("/lists/a.csv", "/b.csv")
+
+
+def test_a_variable_that_is_not_set_has_to_have_a_default() -> None:
+    assert refusal({"data": {"images": "${FACES}/images"}}) == [
+        "data.images is '${FACES}/images', and the environment has no FACES; "
+        "set it, or give a default: ${FACES:-...}"
+    ]
+
+
+def test_relative_paths_start_at_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = parse(
+        {
+            "data": {
+                "images": "data/mine",
+                "image_list": "/lists/../images.csv",
+                "pair_lists": {"test": ["pairs.csv", "~/pairs.txt"]},
+            }
+        }
+    )
+    assert config.data.images == str(PROJECT / "data" / "mine")
+    assert config.data.image_list == "/images.csv"
+    assert config.data.pair_lists.test == (
+        str(PROJECT / "pairs.csv"),
+        str(Path.home() / "pairs.txt"),
+    )
+    assert config.root == PROJECT / "runs" / "faces"
+    assert config.pipeline_root == PROJECT / "runs" / "faces" / "artifacts"
+    assert config.metadata_path == PROJECT / "runs" / "faces" / "metadata.sqlite"
+    assert config.serving_dir == PROJECT / "serving" / "models" / "faceauth"
+
+
+def test_an_overridden_path_is_relative_to_the_project_too() -> None:
+    config = parse({}, {"FACEAUTH__DATA__IMAGES": "elsewhere", "FACEAUTH__RUNS_DIR": "/tmp/x"})
+    assert config.data.images == str(PROJECT / "elsewhere")
+    assert config.root == Path("/tmp/x/faces")
+
+
+def test_the_digest_changes_with_a_value_and_only_then() -> None:
+    assert re.fullmatch("[0-9a-f]{16}", parse({}).digest)
+    assert parse({}).digest == parse({"training": {"epochs": 10}}).digest  # The default.
+    assert parse({}).digest != parse({"training": {"epochs": 11}}).digest
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read (No such file or directory); give the path of a YAML file"),
+        (b"name: [a\n", "is not YAML: while parsing a flow sequence"),
+        (b"name: \xff\n", "is not YAML: "),
+        (b"", "holds NoneType, not sections with keys"),
+        (b"- name\n", "holds list, not sections with keys"),
+    ],
+)
+def test_a_file_that_is_no_config(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "broken.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {})
+    assert str(path) in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_data_is_drawn_only_where_the_config_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from data import synthetic
+
+    calls: list[tuple[Any, dict[str, Any]]] = []
+    monkeypatch.setattr(
+        synthetic, "generate", lambda folder, **numbers: calls.append((folder, numbers))
+    )
+    ensure_data(parse({}))
+    assert calls == []
+    drawn = {"identities": 6, "images_per_identity": 2, "size": 32, "seed": 4}
+    ensure_data(parse({"synthetic": drawn, "data": {"images": str(tmp_path)}}))
+    assert calls == [(str(tmp_path), drawn)]
+
+
+def test_reading_a_config_waits_for_no_heavy_package() -> None:
+    code = (
+        "import sys, pipeline.config; "
+        "print({'tensorflow', 'tfx', 'apache_beam', 'keras'} & set(sys.modules) or 'none')"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "none\n"
