@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from components.trainer.arrays import Images
 from components.trainer.distances import cosine_distance, euclidean_distance
+from components.trainer.paradigms import combine
 from components.trainer.plda import Plda, fit_plda
 from components.trainer.siamese import SiameseModel
 
@@ -42,8 +43,7 @@ class SigmoidComparer(tf.Module):
 
     def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         """Returns float32 ``[N]``."""
-        combined = tf.concat([tf.abs(a - b), a * b], axis=-1)
-        return tf.math.softplus(-(combined @ self.kernel + self.bias))[:, 0]
+        return tf.math.softplus(-(combine(a, b) @ self.kernel + self.bias))[:, 0]
 
 
 class PldaComparer(tf.Module):

@@ -8,6 +8,7 @@ losses take both, a P x K batch being all the pairs in it.
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from components.trainer.config import TrainingConfig
@@ -61,11 +62,28 @@ def balanced_mean(losses: Any, labels: Any, mined: bool) -> Any:
     return (mean_same + mean_different) / 2
 
 
+def combine(a: Any, b: Any) -> Any:
+    """Two embeddings as one vector: ``[|a - b| * sqrt(D), a * b * D]``.
+
+    The same for ``(a, b)`` and ``(b, a)`` to the last bit. The factors bring the entries of
+    unit-length embeddings to the order of 1, which the head learns from at an ordinary rate.
+
+    Args:
+      a: float ``[N, D]``.
+      b: float ``[N, D]``.
+
+    Returns:
+      float ``[N, 2 * D]``.
+    """
+    size = a.shape[-1]
+    return ops.concatenate([ops.abs(a - b) * size**0.5, a * b * size], axis=-1)
+
+
 @keras.saving.register_keras_serializable(package="faceauth")
 class SigmoidHead(layers.Layer):
     """The learned comparison: a dense sigmoid over two combined embeddings.
 
-    The combination is ``[|a - b|, a * b]``, the same for ``(a, b)`` and ``(b, a)`` to the last bit.
+    See ``combine`` for the combination.
     """
 
     def __init__(self, **options: Any):
@@ -76,12 +94,17 @@ class SigmoidHead(layers.Layer):
         """Makes the weights for two inputs of ``[N, D]``."""
         size = input_shape[0][-1]
         self.dense.build((None, 2 * size))
+        # Starts as a scaled cosine, 4 cos - 2: a random head would first have to unlearn itself.
+        start = np.zeros((2 * size, 1), np.float32)
+        start[size:] = 4 / size
+        self.dense.kernel.assign(start)
+        self.dense.bias.assign([-2.0])
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         """Returns the logit of "same person", float ``[N, 1]``, of a list of two ``[N, D]``."""
         a, b = inputs
-        return self.dense(ops.concatenate([ops.abs(a - b), a * b], axis=-1))
+        return self.dense(combine(a, b))
 
 
 class _Paradigm(layers.Layer):
@@ -129,6 +152,10 @@ class Binary(_Paradigm):
     def __init__(self, config: TrainingConfig, classes: int, **options: Any):
         super().__init__(config, classes, **options)
         self.head = SigmoidHead(name="sigmoid_head")
+
+    def build(self, input_shape: Any) -> None:
+        self.head.build([input_shape, input_shape])
+        super().build(input_shape)
 
     def call(self, embeddings: Any, targets: Any) -> tuple[Any, Report]:
         a, b, labels = self._pairs(embeddings, targets)

@@ -38,7 +38,7 @@ class Plda:
     def log_likelihood_ratio(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """How much likelier one identity is than two, float64 ``[N]``, for two ``[N, D]``."""
         u, v = (a - self.mean) @ self.transform, (b - self.mean) @ self.transform
-        return (self.cross * u * v + self.own * (u**2 + v**2)).sum(axis=1) + self.constant
+        return (self.cross * (u * v) + self.own * (u**2 + v**2)).sum(axis=1) + self.constant
 
 
 def fit_plda(

@@ -46,9 +46,6 @@ class SiameseModel(keras.Model):
         self.network = build_network(config.network, (size, size, channels))
         self.paradigm = build_paradigm(config, classes)
         self.paradigm.build((None, config.network.embedding_size))
-        if hasattr(self.paradigm, "head"):
-            embedding = (None, config.network.embedding_size)
-            self.paradigm.head.build([embedding, embedding])
         self.augmenter = Augmenter(config.augmentation, size)
         self.averages: list[keras.Variable] = []
         self.built = True
@@ -58,7 +55,7 @@ class SiameseModel(keras.Model):
         super().compile(**options)
         if self.config.optimizer.ema and not self.averages:
             self.averages = [
-                keras.Variable(weight.value, trainable=False, name=f"ema_{index}")
+                keras.Variable(weight.numpy().copy(), trainable=False, name=f"ema_{index}")
                 for index, weight in enumerate(self.trainable_variables)
             ]
 
@@ -88,10 +85,11 @@ class SiameseModel(keras.Model):
 
     def swap_averages(self) -> None:
         """Exchanges weights and averages; called twice, nothing has changed."""
-        for average, weight in zip(
-            self.averages, self.trainable_variables, strict=bool(self.averages)
-        ):
-            held = weight.numpy()
+        if not self.averages:
+            return
+        for average, weight in zip(self.averages, self.trainable_variables, strict=True):
+            # numpy() shows the variable's own memory; an assignment may write into it.
+            held = weight.numpy().copy()
             weight.assign(average.value)
             average.assign(held)
 

@@ -66,7 +66,8 @@ class PairValidation(keras.callbacks.Callback):
         logs["images_per_second"] = self.params["steps"] * self._images_a_step / trained
         if logs["val_eer"] < self.best_eer:
             self.best_eer, self.best_epoch = logs["val_eer"], epoch
-            self._best = self.model.get_weights()
+            # Copies: what get_weights returns may change with the next step.
+            self._best = [weight.copy() for weight in self.model.get_weights()]
         self.model.swap_averages()
         left = (self.params["epochs"] - epoch - 1) * (time.monotonic() - self._started)
         self._say(

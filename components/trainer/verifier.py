@@ -55,7 +55,12 @@ class Verifier(tf.Module):
 
     def embed(self, image: tf.Tensor) -> Tensors:
         """See the class."""
-        return {"embedding": self._embed_pixels(self._prepare(image))}
+        pixels = self._prepare(image)
+        # Convolutions fail on an empty batch, so that one gets a blank image, cut off again after.
+        count = tf.shape(pixels)[0]
+        missing = tf.maximum(1 - count, 0)
+        pixels = tf.pad(pixels, [[0, missing], [0, 0], [0, 0], [0, 0]])
+        return {"embedding": self._embed_pixels(pixels)[:count]}
 
     def compare(self, embedding_a: tf.Tensor, embedding_b: tf.Tensor) -> Tensors:
         """See the class."""

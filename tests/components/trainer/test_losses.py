@@ -79,9 +79,7 @@ def test_cosface_subtracts_the_margin_from_the_true_cosine():
 
 def test_arcface_adds_the_margin_to_the_true_angle():
     cosines = np.cos(np.array([[math.pi / 3, math.pi / 2]], np.float32))
-    found = angular_margin_logits(
-        cosines, np.array([0]), math.pi / 6, 2.0, additive_angle=True
-    )
+    found = angular_margin_logits(cosines, np.array([0]), math.pi / 6, 2.0, additive_angle=True)
     # cos(60 + 30 degrees) = 0, and the other class keeps cos(90 degrees) = 0.
     np.testing.assert_allclose(found, [[0, 0]], atol=1e-5)
 
