@@ -26,7 +26,7 @@ from components.pair_example_gen.splitting import split_images
 _IMAGES_A_SHARD = 1_000
 _PAIRS_A_SHARD = 20_000
 
-_TF_EXAMPLE = example_gen_pb2.PayloadFormat.Value("FORMAT_TF_EXAMPLE")  # type: ignore[attr-defined]
+_TF_EXAMPLE = example_gen_pb2.PayloadFormat.Value("FORMAT_TF_EXAMPLE")
 
 Artifacts = dict[str, list[types.Artifact]]
 

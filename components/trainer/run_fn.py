@@ -120,7 +120,8 @@ def fit(
     """
     keras.utils.set_random_seed(config.seed)
     classes = int(train_images.classes.max()) + 1
-    model = SiameseModel(config, train_images.pixels.shape[1:], classes)
+    height, width, channels = train_images.pixels.shape[1:]
+    model = SiameseModel(config, (height, width, channels), classes)
     dataset, steps = training_batches(config, train_images, train_pairs)
     # XLA and mixed precision made the step slower on CPUs when measured; both stay off.
     optimizer = build_optimizer(config.optimizer, steps * config.epochs)
