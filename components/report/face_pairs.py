@@ -1,0 +1,170 @@
+"""The pairs that the model got most wrong, with their faces."""
+
+import base64
+from collections.abc import Collection
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from components import features
+
+
+@dataclass(frozen=True)
+class PairIds:
+    """Which images the scored pairs are of, in their order.
+
+    Attributes:
+      a: bytes ``[P]``, image ids.
+      b: bytes ``[P]``, image ids.
+      identities: The identity of each image.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    identities: dict[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class WorstPair:
+    """A wrong decision.
+
+    Attributes:
+      rank: From 1, the worst.
+      score: Of the candidate.
+      distance: Of the candidate.
+      image_ids: Of the two images.
+      thumbnails: The two images as data URIs, or None where faces are left out.
+    """
+
+    rank: int
+    score: float
+    distance: float
+    image_ids: tuple[str, str]
+    thumbnails: tuple[str, str] | None
+
+
+def _files(folder: str | Path) -> list[str]:
+    return sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
+
+
+def read_pair_ids(folder: str | Path) -> PairIds:
+    """Reads a ``Split-*`` folder of scored pairs, in the order of ``read_scored_pairs``.
+
+    Args:
+      folder: Of TFRecords.
+    """
+    import tensorflow as tf
+
+    keys = (
+        features.IMAGE_ID_A,
+        features.IMAGE_ID_B,
+        features.IDENTITY_A,
+        features.IDENTITY_B,
+    )
+    types = {key: tf.io.FixedLenFeature([], tf.string) for key in keys}
+    rows = tf.data.TFRecordDataset(_files(folder)).batch(16_384)
+    batches = list(rows.map(lambda row: tf.io.parse_example(row, types)).as_numpy_iterator())
+    a, b, of_a, of_b = (np.concatenate([batch[key] for batch in batches]) for key in keys)
+    identities = dict(zip(a.tolist(), of_a.tolist(), strict=True))
+    identities |= dict(zip(b.tolist(), of_b.tolist(), strict=True))
+    return PairIds(a, b, identities)
+
+
+def worst_rows(
+    distances: np.ndarray, scores: np.ndarray, labels: np.ndarray, limit: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of the worst false accepts and false rejects.
+
+    By distance rather than score: close to 0 and 1 many scores round to one and the same.
+
+    Args:
+      distances: float ``[P]``.
+      scores: float ``[P]``; at least 0.5 is "same".
+      labels: int ``[P]``, 1 same.
+      limit: At most so many of each.
+
+    Returns:
+      False accepts by rising distance and false rejects by falling distance, int64.
+    """
+    accepts = np.flatnonzero((labels == 0) & (scores >= 0.5))
+    rejects = np.flatnonzero((labels == 1) & (scores < 0.5))
+    accepts = accepts[np.argsort(distances[accepts], kind="stable")][:limit]
+    rejects = rejects[np.argsort(-distances[rejects], kind="stable")][:limit]
+    return accepts, rejects
+
+
+def read_image_files(folder: str | Path, wanted: Collection[bytes]) -> dict[bytes, bytes]:
+    """Takes some image files out of a ``Split-*`` folder of images.
+
+    Args:
+      folder: Of TFRecords, as PairExampleGen writes them.
+      wanted: Image ids.
+
+    Raises:
+      ValueError: An image is not there.
+    """
+    import tensorflow as tf
+
+    types = {
+        features.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
+        features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string),
+    }
+    wanted = set(wanted)
+    found: dict[bytes, bytes] = {}
+    rows = tf.data.TFRecordDataset(_files(folder)).batch(256)
+    for batch in rows.map(lambda row: tf.io.parse_example(row, types)).as_numpy_iterator():
+        ids = batch[features.IMAGE_ID].tolist()
+        for at, image_id in enumerate(ids):
+            if image_id in wanted:
+                found[image_id] = batch[features.IMAGE_ENCODED][at]
+    if missing := wanted - set(found):
+        raise ValueError(
+            f"{len(missing)} images of scored pairs are not in {folder}, the first is "
+            f"{min(missing).decode()!r}; give the images that the pairs were made from"
+        )
+    return found
+
+
+def small_image(file: bytes, size: int) -> Image.Image:
+    """An image file as it is seen, no side longer than ``size`` pixels, RGB."""
+    image: Image.Image = Image.open(BytesIO(file))
+    # A JPEG decodes to a half, a quarter or an eighth in much less time.
+    image.draft("RGB", (2 * size, 2 * size))
+    image = image.convert("RGB")
+    image.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return image
+
+
+def data_uri(file: bytes, size: int) -> str:
+    """An image file, made small, as a ``data:`` URI of a JPEG without metadata."""
+    buffer = BytesIO()
+    small_image(file, size).save(buffer, "JPEG", quality=82, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def worst_pairs(
+    rows: np.ndarray,
+    ids: PairIds,
+    scores: np.ndarray,
+    distances: np.ndarray,
+    thumbnails: dict[bytes, str] | None,
+) -> list[WorstPair]:
+    """Puts together what the page shows of some pairs.
+
+    Args:
+      rows: Of the pairs, the worst first.
+      ids: Of all pairs.
+      scores: Of all pairs.
+      distances: Of all pairs.
+      thumbnails: Data URIs by image id, or None to leave faces out.
+    """
+    worst = []
+    for rank, row in enumerate(rows, start=1):
+        pair = ids.a[row], ids.b[row]
+        faces = None if thumbnails is None else (thumbnails[pair[0]], thumbnails[pair[1]])
+        names = pair[0].decode(), pair[1].decode()
+        worst.append(WorstPair(rank, float(scores[row]), float(distances[row]), names, faces))
+    return worst

@@ -1,0 +1,71 @@
+"""The model card: what a model is for, what it was measured to do, and where it fails.
+
+The parts are those of Mitchell et al., "Model Cards for Model Reporting" (2019). Markdown is the
+original; the HTML is made from it.
+"""
+
+from typing import Any
+
+import numpy as np
+import yaml
+from markdown import markdown
+from markupsafe import Markup
+
+from components.metrics import calibration
+from components.report.config import ReportConfig
+from components.report.page import RunContent, error_rates, headlines, slice_rows
+from components.report.templates import render
+
+
+def _training(content: RunContent) -> dict[str, Any]:
+    """What the card says about the training, from ``training.json``."""
+    config = content.training.get("training", {})
+    network = config.get("network", {})
+    return {
+        "network": network.get("name", "a convolutional network"),
+        "network_size": network.get("embedding_size", "some"),
+        "paradigm": config.get("paradigm", "not stated"),
+        "epochs": len(content.training.get("history", {}).get("loss", [])),
+        "best_epoch": content.training.get("best_epoch", "not stated"),
+    }
+
+
+def model_card(content: RunContent, config: ReportConfig) -> str:
+    """The card as Markdown.
+
+    Args:
+      content: Of one run.
+      config: Holds the owner's words.
+    """
+    run = yaml.safe_load(content.lineage["config"])
+    scores = content.pairs.scores.astype(np.float64)
+    labels = content.pairs.labels
+    return render(
+        "model_card.md.j2",
+        content=content,
+        summary=content.summary,
+        config=config,
+        training=_training(content),
+        counts=content.data["counts"],
+        headlines=headlines(content),
+        slices=slice_rows(content.summary["slices"]),
+        rates=error_rates(content.overall),
+        brier=calibration.brier_score(scores, labels),
+        calibration_error=calibration.expected_calibration_error(scores, labels),
+        source=run["data"]["images"],
+        synthetic=run.get("synthetic") is not None,
+    )
+
+
+def model_card_page(name: str, card: str) -> str:
+    """The card as an HTML page of its own.
+
+    Args:
+      name: The pipeline's.
+      card: From ``model_card``: what came from data is escaped in it already.
+    """
+    body = markdown(card, extensions=["tables"], output_format="html")
+    body = body.replace("<table>", '<div class="scroll"><table>').replace(
+        "</table>", "</table></div>"
+    )
+    return render("model_card.html.j2", name=name, card=Markup(body))
