@@ -115,8 +115,23 @@ def _chart(name: str, description: str, draw: Callable[[Axes], None]) -> Markup:
     return Markup(svg.replace("<svg ", label, 1))
 
 
-def _legend(axes: Axes, **placed: object) -> None:
-    axes.legend(labelcolor=_INK, **placed)
+def _legend(axes: Axes, place: str) -> None:
+    axes.legend(loc=place, labelcolor=_INK)
+
+
+def _legend_above(axes: Axes) -> None:
+    """A row of names above the axes, where no curve is in its way."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles,
+        labels,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=len(labels),
+        labelcolor=_INK,
+        handlelength=1.4,
+        columnspacing=1.2,
+    )
 
 
 def _percent_axis(axis: mpl.axis.Axis) -> None:
@@ -143,7 +158,7 @@ def roc(
         _operating_point(axes, operating[0], 1 - operating[1])
         axes.set(xlabel="false match rate (FMR)", ylabel="true accept rate (TAR)")
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
-        _legend(axes, loc="lower right")
+        _legend(axes, "lower right")
 
     return _chart("roc", "ROC curve: true accept rate over false match rate", draw)
 
@@ -171,7 +186,7 @@ def det(candidate: Sweep, baseline: Sweep | None, operating: tuple[float, float]
         for axis in (axes.xaxis, axes.yaxis):
             _percent_axis(axis)
             axis.set_minor_formatter(FuncFormatter(lambda *_: ""))
-        _legend(axes, loc="lower left")
+        _legend(axes, "lower left")
 
     return _chart("det", "DET curve: false non-match rate over false match rate", draw)
 
@@ -219,7 +234,7 @@ def histograms(scores: FloatArray, labels: np.ndarray, bins: int = 50) -> Markup
         axes.axvline(0.5, color=_INK, linestyle="--", linewidth=1, label="decision")
         axes.set(xlabel="score", ylabel="share of the pairs of this kind", xlim=(0, 1))
         _percent_axis(axes.yaxis)
-        _legend(axes, loc="upper center")
+        _legend_above(axes)
 
     return _chart("histograms", "Histograms of the scores of same and different pairs", draw)
 
@@ -247,7 +262,7 @@ def threshold_sweep(curve: Sweep, threshold: float) -> Markup:
             axes.plot(at[rows], values[kept][rows], style, color=colour, label=name)
         axes.axvline(threshold, color=_MUTED, linestyle="--", linewidth=1)
         axes.set(xlabel="threshold (largest distance called the same)", ylim=(-0.01, 1.02))
-        _legend(axes, loc="center right")
+        _legend_above(axes)
 
     return _chart("sweep", "Accuracy, precision, recall and FMR over the threshold", draw)
 
@@ -260,16 +275,18 @@ def calibration(bins: Sequence[Mapping[str, float]]) -> Markup:
     """
 
     def draw(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], color=_LINE, linestyle=":", linewidth=1, label="calibrated")
+        axes.plot([0, 1], [0, 1], color=_MUTED, linestyle=":", linewidth=1, label="calibrated")
         scores = [row["score"] for row in bins]
         shares = [row["same"] for row in bins]
         pairs = np.array([row["pairs"] for row in bins], np.float64)
         axes.plot(scores, shares, color=SAME, linewidth=1.2)
         size = 12 + 90 * pairs / pairs.max()
-        axes.scatter(scores, shares, s=size, color=SAME, label="pairs of a score (area: how many)")
+        axes.scatter(
+            scores, shares, s=size, color=SAME, label="pairs of about one score (area: how many)"
+        )
         axes.set(xlabel="mean score", ylabel="share that is the same person")
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
-        _legend(axes, loc="upper left")
+        _legend(axes, "upper left")
 
     return _chart("calibration", "Calibration: share of same pairs over the mean score", draw)
 
@@ -296,6 +313,6 @@ def learning_curve(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if unit:
             axes.set_ylim(-0.01, 1.02)
-        _legend(axes, loc="best")
+        _legend_above(axes)
 
     return _chart(f"learning-{name}", f"{name} over the epochs of the training", draw)

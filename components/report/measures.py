@@ -32,7 +32,7 @@ def reliability(scores: FloatArray, labels: np.ndarray, bins: int = 15) -> list[
     ]
 
 
-def slider_steps(curve: Sweep, threshold: float, steps: int = 200) -> dict[str, Any]:
+def slider_steps(curve: Sweep, threshold: float, accepted: int, steps: int = 200) -> dict[str, Any]:
     """The operating points that the page's slider offers, the decision's among them.
 
     They are spread evenly over the ranks of the pairs, so that there are many where many pairs are.
@@ -40,15 +40,17 @@ def slider_steps(curve: Sweep, threshold: float, steps: int = 200) -> dict[str, 
     Args:
       curve: Over the test pairs.
       threshold: The decision's, in the unit of the distances.
+      accepted: How many pairs it accepts: the curve's own thresholds lie between distances, where
+        this one need not be on the same side of them.
       steps: About how many.
 
     Returns:
       ``threshold``, ``tp`` and ``fp`` as lists, the totals ``same`` and ``different``, and
       ``chosen``: the index of the decision.
     """
-    decided = max(int(np.searchsorted(curve.thresholds, threshold, side="right")) - 1, 0)
-    accepted = curve.tp + curve.fp
-    even = np.searchsorted(accepted, np.linspace(0, accepted[-1], steps))
+    ranks = curve.tp + curve.fp
+    decided = int(np.searchsorted(ranks, accepted))
+    even = np.searchsorted(ranks, np.linspace(0, ranks[-1], steps))
     rows = np.unique(np.append(even, decided))
     at = curve.thresholds[rows]
     chosen = int(np.searchsorted(rows, decided))

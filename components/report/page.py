@@ -132,9 +132,12 @@ def headlines(content: RunContent) -> list[Headline]:
     rows = []
 
     def add(key: str, name: str, value: float | None, old: float | None, **more: Any) -> None:
-        interval = content.intervals.get(key)
-        known = interval is not None and interval.replicates > 0
-        low, high = (interval.low, interval.high) if interval and known else (None, None)
+        interval = content.intervals.get("fnmr" if key == "recall" else key)
+        low = high = None
+        if interval is not None and interval.replicates:
+            low, high = interval.low, interval.high
+            if key == "recall":
+                low, high = 1 - high, 1 - low
         rows.append(Headline(key, name, value, low, high, old, **more))
 
     def from_summary(key: str, name: str) -> None:
@@ -218,6 +221,8 @@ def report_page(content: RunContent) -> str:
     scores = pairs.scores.astype(np.float64)
     threshold = content.decision["threshold"]
     both = bool(curve.genuine and curve.impostors)
+    confusion = content.overall["confusion"]
+    accepted = confusion["tp"] + confusion["fp"]
     sets = {key: value for key, value in content.summary["pair_sets"].items() if key != "overall"}
     return render(
         "report.html.j2",
@@ -233,7 +238,7 @@ def report_page(content: RunContent) -> str:
         reference=reference_sweep(pairs.distances, pairs.labels) if both else [],
         operating=reference_sweep(pairs.distances, pairs.labels, [threshold])[0] if both else None,
         # In an attribute, where Jinja escapes the quotes.
-        slider=json.dumps(measures.slider_steps(curve, threshold)) if both else None,
+        slider=(json.dumps(measures.slider_steps(curve, threshold, accepted)) if both else None),
         times=no_times(),
     )
 
