@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -30,13 +30,19 @@ OVERRIDE_PREFIX = "FACEAUTH__"
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
-Metric = Literal[
+# What a threshold can bound: metrics of the test pairs, each with its better direction.
+HigherIsBetter = Literal[
     "binary_accuracy",
     "precision",
     "recall",
+    "f1",
     "auc",
     "auc_precision_recall",
+    "tar_at_far_0.1",
+    "tar_at_far_0.01",
+    "tar_at_far_0.001",
 ]
+LowerIsBetter = Literal["eer", "brier_score", "expected_calibration_error"]
 
 
 class _Loader(yaml.SafeLoader):
@@ -71,21 +77,28 @@ class ValidationConfig(Section):
 class Threshold(Section):
     """A bound that the candidate must keep to be blessed, over all test pairs or on one slice.
 
-    ``min`` and ``max`` bound the candidate's own value. ``min_change`` bounds the candidate's value
-    minus the baseline's: -0.01 lets it be one point worse. Without a baseline it is not applied.
+    ``min`` and ``max`` bound the candidate's own value. ``may_worsen_by`` compares it with the
+    baseline: 0.02 lets accuracy be 0.02 lower, or EER 0.02 higher; a negative value demands that
+    the candidate be better by so much. Without a baseline it is not applied. A metric that is
+    undefined on the slice keeps no bound.
     """
 
-    metric: Metric
+    metric: HigherIsBetter | LowerIsBetter
     slice: dict[str, str] = {}
     min: float | None = Field(None, ge=0, le=1)
     max: float | None = Field(None, ge=0, le=1)
-    min_change: float | None = Field(None, ge=-1, le=1)
+    may_worsen_by: float | None = Field(None, ge=-1, le=1)
+
+    @property
+    def higher_is_better(self) -> bool:
+        """The metric's better direction."""
+        return self.metric in get_args(HigherIsBetter)
 
     @model_validator(mode="after")
     def _bounds_something(self) -> "Threshold":
-        if self.min is None and self.max is None and self.min_change is None:
+        if self.min is None and self.max is None and self.may_worsen_by is None:
             raise ValueError(
-                f"the threshold on {self.metric} bounds nothing; give min, max or min_change"
+                f"the threshold on {self.metric} bounds nothing; give min, max or may_worsen_by"
             )
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(
@@ -95,13 +108,27 @@ class Threshold(Section):
         return self
 
 
+class FairnessConfig(Section):
+    """How much worse one group of people may be served than another, for each attribute.
+
+    A ratio is the worst group's error rate over the best group's, at the operating point. None sets
+    no bound; the ratios are reported anyway. A group's rate over fewer than ``min_pairs`` pairs is
+    in no ratio: it blocks nothing, and the report says so.
+    """
+
+    max_fmr_ratio: float | None = Field(None, ge=1)
+    max_fnmr_ratio: float | None = Field(None, ge=1)
+    min_pairs: int = Field(100, ge=1)
+
+
 class EvaluationConfig(Section):
     """What is measured on test pairs, and what blesses a model."""
 
     # By default: not much better than guessing is not good enough, nor is a clear step back.
     thresholds: list[Threshold] = Field(
-        [Threshold(metric="auc", min=0.6, min_change=-0.02)], min_length=1
+        [Threshold(metric="auc", min=0.6, may_worsen_by=0.02)], min_length=1
     )
+    fairness: FairnessConfig = FairnessConfig()
 
 
 class ServingConfig(Section):
@@ -142,11 +169,12 @@ class PipelineConfig(Section):
 
     @model_validator(mode="after")
     def _input_fits(self) -> "PipelineConfig":
-        size = self.training.input_size
-        if size is not None and size > self.image.size:
+        size, view = self.training.input_size, self.training.resize or self.image.size
+        if size is not None and size > view:
+            key = "training.resize" if self.training.resize else "image.size"
             raise ValueError(
-                f"training.input_size is {size} and image.size {self.image.size}; "
-                "make the network's input no larger than the prepared image"
+                f"training.input_size is {size} and {key} {view}; "
+                "make the network's input no larger than the image it is cut from"
             )
         return self
 

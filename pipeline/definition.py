@@ -158,6 +158,8 @@ def create_pipeline(
             baseline_model=baseline,
             eval_config=build_eval_config(config.evaluation, columns),
             example_splits=[features.TEST],
+            # Hands pairs to TFMA by the thousand, not one by one.
+            module_path="components.metrics.tfma_extractors",
         )
     )
     add(

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
 
 from components import features
-from pipeline.config import EvaluationConfig, Threshold
+from pipeline.config import ConfigError, EvaluationConfig, FairnessConfig, Threshold
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 
@@ -16,15 +17,29 @@ CANDIDATE, BASELINE = "candidate", "baseline"
 # float32 below 0.5, so that the two agree on every score.
 _BELOW_HALF = float(np.nextafter(np.float32(0.5), np.float32(0)))
 
-# Metric name as users write it: TFMA's class and its parameters.
-_METRICS: dict[str, tuple[str, dict[str, float | list[float]]]] = {
-    "binary_accuracy": ("BinaryAccuracy", {"threshold": _BELOW_HALF}),
-    "precision": ("Precision", {"thresholds": _BELOW_HALF}),
-    "recall": ("Recall", {"thresholds": _BELOW_HALF}),
-    "auc": ("AUC", {"num_thresholds": 10_000}),
-    "auc_precision_recall": ("AUCPrecisionRecall", {"num_thresholds": 10_000}),
-    "confusion": ("ConfusionMatrixAtThresholds", {"thresholds": [_BELOW_HALF]}),
-    "example_count": ("ExampleCount", {}),
+# Where a metric's class is: TFMA's own package, or ours. On why not TFMA's AUC, AUCPrecisionRecall
+# and ExampleCount, see there.
+_TFMA = ""
+_OURS = "components.metrics.tfma_metrics"
+_FAIRNESS = "components.metrics.tfma_fairness"
+
+# Metric name as users write it: module, class and parameters.
+_METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    # One threshold for all of them: TFMA counts the four cases once.
+    "binary_accuracy": (_TFMA, "BinaryAccuracy", {"threshold": _BELOW_HALF}),
+    "precision": (_TFMA, "Precision", {"thresholds": _BELOW_HALF}),
+    "recall": (_TFMA, "Recall", {"thresholds": _BELOW_HALF}),
+    "f1": (_TFMA, "F1Score", {"thresholds": _BELOW_HALF}),
+    "confusion": (_TFMA, "ConfusionMatrixAtThresholds", {"thresholds": [_BELOW_HALF]}),
+    "auc": (_OURS, "Auc", {}),
+    "auc_precision_recall": (_OURS, "AveragePrecision", {}),
+    "eer": (_OURS, "EqualErrorRate", {}),
+    "tar_at_far_0.1": (_OURS, "TarAtFar", {"far": 0.1}),
+    "tar_at_far_0.01": (_OURS, "TarAtFar", {"far": 0.01}),
+    "tar_at_far_0.001": (_OURS, "TarAtFar", {"far": 0.001}),
+    "brier_score": (_OURS, "BrierScore", {}),
+    "expected_calibration_error": (_OURS, "ExpectedCalibrationError", {}),
+    "example_count": (_OURS, "PairCount", {}),
 }
 
 
@@ -38,10 +53,72 @@ def _metric_threshold(threshold: Threshold) -> tfma.MetricThreshold:
         result.value_threshold.lower_bound.CopyFrom(_double(threshold.min))
     if threshold.max is not None:
         result.value_threshold.upper_bound.CopyFrom(_double(threshold.max))
-    if threshold.min_change is not None:
-        result.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
-        result.change_threshold.absolute.CopyFrom(_double(threshold.min_change))
+    if threshold.may_worsen_by is not None:
+        # TFMA bounds the candidate's value minus the baseline's.
+        change = result.change_threshold
+        if threshold.higher_is_better:
+            change.direction = tfma.MetricDirection.HIGHER_IS_BETTER
+            change.absolute.CopyFrom(_double(-threshold.may_worsen_by))
+        else:
+            change.direction = tfma.MetricDirection.LOWER_IS_BETTER
+            change.absolute.CopyFrom(_double(threshold.may_worsen_by))
     return result
+
+
+def _metric(name: str, thresholds: Sequence[Threshold]) -> tfma.MetricConfig:
+    module, class_name, parameters = _METRICS[name]
+    return tfma.MetricConfig(
+        module=module,
+        class_name=class_name,
+        config=json.dumps({"name": name, **parameters}),
+        per_slice_thresholds=[
+            tfma.PerSliceMetricThreshold(
+                slicing_specs=[tfma.SlicingSpec(feature_values=threshold.slice)],
+                threshold=_metric_threshold(threshold),
+            )
+            for threshold in thresholds
+            if threshold.metric == name
+        ],
+    )
+
+
+def _fairness_metrics(config: FairnessConfig, attributes: Sequence[str]) -> list[tfma.MetricConfig]:
+    metrics = []
+    for attribute in attributes:
+        for rate, bound in (("fmr", config.max_fmr_ratio), ("fnmr", config.max_fnmr_ratio)):
+            parameters = {
+                "name": f"{rate}_ratio_{attribute}",
+                "attribute": attribute,
+                "rate": rate,
+                "min_pairs": config.min_pairs,
+            }
+            metric = tfma.MetricConfig(
+                module=_FAIRNESS, class_name="ErrorRateRatio", config=json.dumps(parameters)
+            )
+            if bound is not None:
+                # A bound on the empty slice, all pairs: only there are all groups to compare.
+                gate = metric.per_slice_thresholds.add(slicing_specs=[tfma.SlicingSpec()])
+                gate.threshold.value_threshold.upper_bound.CopyFrom(_double(bound))
+            metrics.append(metric)
+    return metrics
+
+
+def _slices(config: EvaluationConfig, columns: Sequence[str]) -> list[tfma.SlicingSpec]:
+    slices = [tfma.SlicingSpec()]
+    slices += [tfma.SlicingSpec(feature_keys=[key]) for key in columns]
+    for threshold in config.thresholds:
+        unknown = [key for key in threshold.slice if key not in columns]
+        if unknown:
+            raise ConfigError(
+                f"evaluation.thresholds: the slice {threshold.slice} of {threshold.metric} names "
+                f"{unknown[0]!r}, and the data can be sliced by {', '.join(columns)}; choose one "
+                "of these, or add the column to the image list"
+            )
+        # TFMA makes no slice for a threshold; one value of one column is among those above.
+        crossed = tfma.SlicingSpec(feature_values=threshold.slice)
+        if len(threshold.slice) > 1 and crossed not in slices:
+            slices.append(crossed)
+    return slices
 
 
 def build_eval_config(config: EvaluationConfig, attributes: Sequence[str]) -> tfma.EvalConfig:
@@ -50,26 +127,12 @@ def build_eval_config(config: EvaluationConfig, attributes: Sequence[str]) -> tf
     Args:
       config: Thresholds, each for the overall slice or one that it names.
       attributes: Columns of the data set to slice by.
+
+    Raises:
+      ConfigError: A threshold is for a slice of a column that the data do not have.
     """
-    metrics = []
-    for name, (class_name, parameters) in _METRICS.items():
-        bounds = [
-            tfma.PerSliceMetricThreshold(
-                slicing_specs=[tfma.SlicingSpec(feature_values=threshold.slice)],
-                threshold=_metric_threshold(threshold),
-            )
-            for threshold in config.thresholds
-            if threshold.metric == name
-        ]
-        metrics.append(
-            tfma.MetricConfig(
-                class_name=class_name,
-                config=json.dumps({"name": name, **parameters}),
-                per_slice_thresholds=bounds,
-            )
-        )
-    slices = [tfma.SlicingSpec()]
-    slices += [tfma.SlicingSpec(feature_keys=[key]) for key in (features.PAIR_SET, *attributes)]
+    metrics = [_metric(name, config.thresholds) for name in _METRICS]
+    metrics += _fairness_metrics(config.fairness, attributes)
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
@@ -87,5 +150,5 @@ def build_eval_config(config: EvaluationConfig, attributes: Sequence[str]) -> tf
             ),
         ],
         metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
-        slicing_specs=slices,
+        slicing_specs=_slices(config, (features.PAIR_SET, *attributes)),
     )

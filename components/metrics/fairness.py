@@ -5,6 +5,7 @@ recognition vendor test (NISTIR 8280, 2019): a threshold of its own for each gro
 difference that the people in it meet.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -52,12 +53,16 @@ class Ratio:
         there is nothing to compare, which must not pass or stop a model.
       worst: The value of the group with the highest rate; None like the ratio.
       best: The value of the group with the lowest rate; None like the ratio.
+      at_least: The ratio that the pairs do show, 1 or more: the same where it is finite; where the
+        best group has no error in n pairs, its rate counts as 3 / n, which it stays below with 95 %
+        confidence (the rule of three). None like the ratio.
       note: Why there is no ratio, or what an infinite one is worth. Empty otherwise.
     """
 
     ratio: float | None
     worst: str | None
     best: str | None
+    at_least: float | None
     note: str
 
 
@@ -132,6 +137,17 @@ def compare_groups(
                 false_non_matches=int((inside & genuine & ~same).sum()),
             )
         )
+    return compare_counts(attribute, groups, min_pairs=min_pairs)
+
+
+def compare_counts(attribute: str, groups: Sequence[GroupRates], *, min_pairs: int) -> Fairness:
+    """Compares groups whose errors are counted already: see ``compare_groups``.
+
+    Args:
+      attribute: The attribute's name, for the result.
+      groups: One for each value, sorted by it.
+      min_pairs: A rate over fewer pairs than this is in no ratio.
+    """
     people = [group for group in groups if group.value != MIXED]
     return Fairness(
         attribute=attribute,
@@ -152,15 +168,13 @@ def _ratio(groups: list[tuple[str, int, int]], kind: str, min_pairs: int) -> Rat
         (errors / pairs, value, pairs) for value, errors, pairs in groups if pairs >= min_pairs
     ]
     if len(rates) < 2:
-        return Ratio(
-            None, None, None, f"{len(rates)} of {len(groups)} groups have {min_pairs} {kind} pairs"
-        )
+        note = f"{len(rates)} of {len(groups)} groups have {min_pairs} {kind} pairs"
+        return Ratio(None, None, None, None, note)
     (high, worst, _), (low, best, pairs) = max(rates), min(rates)
     if high == 0:
-        return Ratio(None, None, None, f"no group has an error in its {kind} pairs")
+        return Ratio(None, None, None, None, f"no group has an error in its {kind} pairs")
     if low == 0:
-        # Rule of three: with no error in n pairs the rate is below 3 / n, at 95 % confidence and
-        # if the pairs were independent.
-        note = f"{best} has no error in {pairs} {kind} pairs; its rate may be up to {3 / pairs:.2g}"
-        return Ratio(inf, worst, best, note)
-    return Ratio(high / low, worst, best, "")
+        upto = 3 / pairs
+        note = f"{best} has no error in {pairs} {kind} pairs; its rate may be up to {upto:.2g}"
+        return Ratio(inf, worst, best, max(1.0, high / upto), note)
+    return Ratio(high / low, worst, best, high / low, "")

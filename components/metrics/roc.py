@@ -210,6 +210,21 @@ def auc(curve: Sweep) -> float:
     return doubled / (2 * curve.genuine * curve.impostors)
 
 
+def average_precision(curve: Sweep) -> float:
+    """The area under the precision-recall curve: the mean precision over the genuine pairs.
+
+    Each genuine pair counts with the precision at its own distance; nothing is interpolated, since
+    straight lines between points of this curve are too high (Davis and Goadrich, "The relationship
+    between precision-recall and ROC curves", 2006).
+
+    Raises:
+      ValueError: A class is missing.
+    """
+    _both_classes(curve, "average precision")
+    precision = curve.tp[1:] / (curve.tp[1:] + curve.fp[1:])
+    return float(np.sum(np.diff(curve.tp) * precision) / curve.genuine)
+
+
 @dataclass(frozen=True)
 class Eer:
     """The equal error rate, and the operating point that comes nearest to it.

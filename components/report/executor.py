@@ -37,8 +37,8 @@ class ReportExecutor(BaseExecutor):
         decision = json.loads((Path(serving) / "assets.extra" / "decision.json").read_text())
         blessing = artifact_utils.get_single_uri(input_dict["blessing"])
         blessed = fileio.exists(str(Path(blessing) / constants.BLESSED_FILE_NAME))
-        _, reasons = missed_thresholds(artifact_utils.get_single_uri(input_dict["evaluation"]))
-        summary = summarize(pairs, decision, blessed, reasons)
+        _, missed = missed_thresholds(artifact_utils.get_single_uri(input_dict["evaluation"]))
+        summary = summarize(pairs, decision, blessed, [str(reason) for reason in missed])
         output = Path(artifact_utils.get_single_uri(output_dict["summary"]))
         output.mkdir(parents=True, exist_ok=True)
         partial = output / "summary.json.partial"

@@ -68,6 +68,8 @@ def test_a_group_without_errors_gives_an_infinite_ratio_and_says_what_it_is_wort
     found = compare_groups("gender", **pairs(("f", 100, 0, 100, 5), ("m", 100, 0, 300, 0)))
     assert (found.fmr.ratio, found.fmr.worst, found.fmr.best) == (inf, "f", "m")
     assert found.fmr.note == "m has no error in 300 impostor pairs; its rate may be up to 0.01"
+    # 5 of 100 impostor pairs of f, against up to 0.01.
+    assert found.fmr.at_least == pytest.approx(5)
     assert found.fnmr.ratio is None
     assert found.fnmr.note == "no group has an error in its genuine pairs"
 

@@ -105,6 +105,14 @@ def test_auc_by_hand():
     assert roc.auc(roc.sweep([0.5, 0.5], [1, 0])) == 0.5
 
 
+def test_average_precision_by_hand_and_by_scikit_learn():
+    # Genuine pairs at ranks 1, 2 and 4: precisions 1/1, 2/2 and 3/4.
+    assert roc.average_precision(roc.sweep(DISTANCES, LABELS)) == pytest.approx(2.75 / 3, abs=1e-15)
+    distances, labels = random_pairs(7)
+    expected = sklearn_metrics.average_precision_score(labels, -distances)
+    assert roc.average_precision(roc.sweep(distances, labels)) == pytest.approx(expected, abs=1e-12)
+
+
 def test_eer_at_an_operating_point():
     # After 0.3: one of three impostors accepted, one of three genuine refused.
     found = roc.eer(roc.sweep(DISTANCES, LABELS))

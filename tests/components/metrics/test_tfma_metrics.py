@@ -38,8 +38,11 @@ def pairs() -> pd.DataFrame:
 def results(pairs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """TFMA's values in one run: by model, whether difference to the baseline, and slice."""
     metrics = [
+        config("PairCount"),
+        config("Auc"),
+        config("AveragePrecision"),
         config("EqualErrorRate"),
-        *(config("TarAtFar", far=far) for far in (0.1, 0.01, 0.001)),
+        *(config("TarAtFar", far=far) for far in (0.1, 0.02, 0.001)),
         config("BrierScore"),
         config("ExpectedCalibrationError"),
     ]
@@ -75,9 +78,12 @@ def expected(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     share, mean = calibration_curve(labels, scores, n_bins=15)
     counts, _ = np.histogram(np.ceil(scores * 15), bins=np.arange(0.5, 16))
     return {
+        "example_count": len(labels),
+        "auc": sklearn_metrics.roc_auc_score(labels, scores),
+        "auc_precision_recall": sklearn_metrics.average_precision_score(labels, scores),
         # FPR = 1 - TPR where the two add up to 1, and their sum rises along the curve.
         "eer": np.interp(1, fpr + tpr, fpr),
-        **{f"tar_at_far_{far:g}": tpr[fpr <= far].max() for far in (0.1, 0.01, 0.001)},
+        **{f"tar_at_far_{far:g}": tpr[fpr <= far].max() for far in (0.1, 0.02)},
         "brier_score": sklearn_metrics.brier_score_loss(labels, scores),
         "expected_calibration_error": (counts[counts > 0] * np.abs(share - mean)).sum()
         / len(labels),
@@ -92,11 +98,13 @@ def test_agrees_with_scikit_learn_by_model_and_slice(pairs, results, model, part
     found = results[model, part]
     for name, value in expected(labels, scores).items():
         assert found[name] == pytest.approx(value, abs=1e-12), name
+    # Fewer than 1,000 impostor pairs cannot show a FAR of 0.001.
+    assert np.isnan(float(found["tar_at_far_0.001"]))
 
 
 def test_a_slice_without_genuine_pairs_has_the_calibration_metrics_only(pairs, results):
     found = results["candidate", "mixed"]
-    for name in ("eer", "tar_at_far_0.1", "tar_at_far_0.01", "tar_at_far_0.001"):
+    for name in ("auc", "auc_precision_recall", "eer", "tar_at_far_0.1"):
         assert np.isnan(float(found[name])), name
     scores = pairs[pairs.gender == "mixed"].candidate_score.to_numpy(np.float64)
     assert found["brier_score"] == pytest.approx(np.mean(scores**2), abs=1e-12)
@@ -104,7 +112,7 @@ def test_a_slice_without_genuine_pairs_has_the_calibration_metrics_only(pairs, r
 
 def test_the_candidate_is_compared_with_the_baseline(results):
     candidate, baseline = results["candidate", "all"], results["baseline", "all"]
-    for name in ("eer", "tar_at_far_0.01", "brier_score"):
+    for name in ("auc", "eer", "tar_at_far_0.1", "brier_score"):
         difference = candidate[name] - baseline[name]
         assert candidate[f"{name}_diff"] == pytest.approx(difference, abs=1e-12)
     assert "eer_diff" not in baseline
@@ -127,7 +135,8 @@ def test_a_single_model_needs_no_name(pairs, tmp_path):
     [
         {"labels": np.array([1]), "predictions": None},
         {"labels": np.array([1]), "predictions": np.array([0.2, 0.8])},
-        {"labels": np.array([]), "predictions": np.array([0.2])},
+        {"labels": np.array([]), "predictions": np.array([])},
+        {"labels": np.array([0, 1, 1]), "predictions": np.array([0.2, 0.8])},
         {"labels": np.array([0.5]), "predictions": np.array([0.2])},
         {"labels": np.array([1]), "predictions": np.array([b"0.2"])},
     ],
@@ -137,6 +146,16 @@ def test_a_pair_without_one_label_and_one_score_is_refused(extracts):
     element = tfma.metrics.StandardMetricInputs(extracts)
     with pytest.raises(ValueError, match="check label_key and prediction_key"):
         gather.add_input(gather.create_accumulator(), element)
+
+
+def test_an_extract_may_hold_many_pairs():
+    gather = _GatherPairs(tfma.metrics.MetricKey("pairs"))
+    element = tfma.metrics.StandardMetricInputs(
+        {"labels": np.array([[1], [0]]), "predictions": np.array([[0.75], [0.25]], np.float32)}
+    )
+    gathered = gather.add_input(gather.create_accumulator(), element)
+    assert gathered.labels.tolist() == [1, 0]
+    assert gathered.scores.tolist() == [0.75, 0.25]
 
 
 def test_gathered_pairs_survive_the_way_between_workers():
