@@ -1,16 +1,18 @@
-"""A digest of source code, for the cache: TFX's cache key does not see code behind a dotted path."""
+"""A digest of source code, for the cache: TFX's cache key sees no code behind a dotted path."""
 
 import hashlib
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent
+# Code, and what the report's pages are made from.
+_SOURCE = frozenset((".py", ".j2", ".css", ".js"))
 
 
 def code_digest(*parts: str) -> str:
-    """The SHA-256 of the Python files of some parts of ``components``, as 16 hex digits.
+    """The SHA-256 of the source files of some parts of ``components``, as 16 hex digits.
 
     Args:
-      *parts: Names below ``components``: a folder (all its ``.py`` files) or a module.
+      *parts: Names below ``components``: a folder (all its source files) or a module.
 
     Raises:
       FileNotFoundError: A part is neither a folder nor a module.
@@ -19,7 +21,7 @@ def code_digest(*parts: str) -> str:
     for part in parts:
         folder, module = _ROOT / part, _ROOT / f"{part}.py"
         if folder.is_dir():
-            files += folder.rglob("*.py")
+            files += (file for file in folder.rglob("*") if file.suffix in _SOURCE)
         elif module.is_file():
             files.append(module)
         else:

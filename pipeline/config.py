@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components.metrics.decision import DecisionConfig
 from components.pair_example_gen.config import DataConfig
+from components.report.config import ReportConfig
 from components.section import Section
 from components.trainer.config import TrainingConfig
 from components.transform.config import ImageConfig
@@ -158,6 +159,7 @@ class PipelineConfig(Section):
     training: TrainingConfig = TrainingConfig()
     decision: DecisionConfig = DecisionConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    report: ReportConfig = ReportConfig()
     serving: ServingConfig = ServingConfig()
     kubeflow: KubeflowConfig | None = None
     beam_args: list[str] = []

@@ -71,13 +71,14 @@ def create_pipeline(
         )
     )
     schema = {}
+    statistics = {}
     gates = {}
     for kind in ("images", "pairs"):
-        statistics = add(StatisticsGen(examples=faces.outputs[kind]), f"StatisticsGen-{kind}")
+        statistics[kind] = add(StatisticsGen(examples=faces.outputs[kind]), f"StatisticsGen-{kind}")
         schema[kind] = add(ImportSchemaGen(str(schemas.path(kind))), f"ImportSchemaGen-{kind}")
         anomalies = add(
             ExampleValidator(
-                statistics=statistics.outputs["statistics"],
+                statistics=statistics[kind].outputs["statistics"],
                 schema=schema[kind].outputs["schema"],
             ),
             f"ExampleValidator-{kind}",
@@ -85,7 +86,7 @@ def create_pipeline(
         gates[kind] = add(
             AnomalyGate(
                 anomalies=anomalies.outputs["anomalies"],
-                statistics=statistics.outputs["statistics"],
+                statistics=statistics[kind].outputs["statistics"],
                 allowed_new_columns=json.dumps(columns),
                 min_examples=config.validation.min_examples,
                 stop=config.validation.stop_on_anomalies,
@@ -164,11 +165,18 @@ def create_pipeline(
     )
     add(
         Report(
+            images=faces.outputs["images"],
+            pairs=faces.outputs["pairs"],
+            image_statistics=statistics["images"].outputs["statistics"],
+            image_verdict=gates["images"].outputs["verdict"],
+            pair_verdict=gates["pairs"].outputs["verdict"],
             scored_pairs=scorer.outputs["scored_pairs"],
             model=model,
+            model_run=trainer.outputs["model_run"],
             evaluation=evaluator.outputs["evaluation"],
             blessing=evaluator.outputs["blessing"],
             attributes=columns,
+            run_config=config.model_dump_json(),
             code_digest=code_digest("report", "metrics", "features"),
         )
     )

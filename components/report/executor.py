@@ -13,12 +13,13 @@ from tfx.utils import path_utils
 
 from components import features
 from components.report.blessing import missed_thresholds
+from components.report.pages import write_pages
 from components.report.scored_pairs import read_scored_pairs
 from components.report.summary import summarize
 
 
 class ReportExecutor(BaseExecutor):
-    """Writes ``summary.json``."""
+    """Writes ``summary.json`` and the pages."""
 
     def Do(
         self,
@@ -44,3 +45,13 @@ class ReportExecutor(BaseExecutor):
         partial = output / "summary.json.partial"
         partial.write_text(json.dumps(summary, indent=2) + "\n")
         partial.replace(output / "summary.json")
+        write_pages(
+            output,
+            input_dict,
+            Path(serving),
+            exec_properties["run_config"],
+            summary,
+            decision,
+            pairs,
+            json.loads(exec_properties["attributes"]),
+        )
