@@ -1,5 +1,6 @@
 """The whole pipeline on one screen."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ from pipeline.evaluation import build_eval_config
 
 # Beam would otherwise build a source distribution of tfx for workers that are not remote.
 _LOCAL_BEAM = ["--sdk_container_image=local"]
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def create_pipeline(
@@ -76,6 +81,8 @@ def create_pipeline(
     for kind in ("images", "pairs"):
         statistics[kind] = add(StatisticsGen(examples=faces.outputs[kind]), f"StatisticsGen-{kind}")
         schema[kind] = add(ImportSchemaGen(str(schemas.path(kind))), f"ImportSchemaGen-{kind}")
+        # For the cache, which sees the path alone. The executor passes over it.
+        schema[kind].exec_properties["digest"] = _file_digest(schemas.path(kind))
         anomalies = add(
             ExampleValidator(
                 statistics=statistics[kind].outputs["statistics"],
@@ -163,6 +170,8 @@ def create_pipeline(
             module_path="components.metrics.tfma_extractors",
         )
     )
+    # As above: the metrics are our own code.
+    evaluator.exec_properties["code_digest"] = code_digest("metrics", "features")
     add(
         Report(
             images=faces.outputs["images"],
