@@ -33,6 +33,14 @@ tensorboard: setup  ## Show the training curves of the last run of CONFIG
 	@logs=$$($(BIN)/python -m pipeline.run_records $(CONFIG) ModelRun) && \
 		exec $(BIN)/tensorboard --logdir "$$(dirname "$$logs")"
 
+.PHONY: serve
+serve: setup  ## Serve the pushed model: TensorFlow Serving in Docker, else a local server
+	@exec $(BIN)/python -m serving.serve
+
+.PHONY: loadtest
+loadtest: setup  ## Measure the served model under load, some three minutes: ARGS="--seconds 1"
+	@$(BIN)/python -m serving.loadtest $(ARGS)
+
 .PHONY: test
 test: setup  ## Run the tests, but those that run a whole pipeline or take over a minute
 	@$(BIN)/pytest -m "not e2e and not slow" $(ARGS)

@@ -96,6 +96,8 @@ def _settings(endpoint: Endpoint) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "base_url": endpoint.url,
         "headers": {"Content-Type": "application/json"},
+        # As many connections as are in use stay open; by default all but 20 are closed.
+        "limits": httpx.Limits(max_connections=100, max_keepalive_connections=100),
     }
     if endpoint.token:
         settings["headers"]["Authorization"] = f"Bearer {endpoint.token}"

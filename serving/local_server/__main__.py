@@ -73,6 +73,9 @@ async def _serve(options: Options) -> None:
     # TensorFlow is imported here and not above: --help must not wait for it.
     from serving.local_server.server import LocalServer
 
+    # The loop that talks to clients and the threads that call the model take turns; the default of
+    # 5 ms is as long as a call of the model, and every turn would cost a client that much.
+    sys.setswitchinterval(0.0005)
     server = LocalServer(options)
     told_to_end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -14,13 +14,14 @@ class Batching:
         batch_timeout_micros: How long the first request waits for others to join it.
         max_enqueued_rows: Rows that may wait for one signature; a request beyond that is refused
             with RESOURCE_EXHAUSTED. A request larger than this on its own is always refused.
-        num_batch_threads: Calls of the model that run at one time, over all signatures.
+        num_batch_threads: Calls of the model that run at one time, over all signatures. One call of
+            a larger batch already uses every core, and what arrives meanwhile makes the next batch.
     """
 
     max_batch_size: int = 32
     batch_timeout_micros: int = 2_000
     max_enqueued_rows: int = 512
-    num_batch_threads: int = 2
+    num_batch_threads: int = 1
 
     def __post_init__(self) -> None:
         for name in ("max_batch_size", "max_enqueued_rows", "num_batch_threads"):

@@ -81,6 +81,21 @@ def test_protos_go_there_and_back():
     assert array_from_proto(VECTOR, proto_from_array(floats)).tolist() == floats.tolist()
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[1.5, 2]], np.float32),
+        np.array([True, False]),
+        np.array([b"x", b""], dtype=object),
+        np.zeros((0, 3), np.float32),
+        np.arange(6, dtype=np.int64).reshape(2, 3)[:, ::2],
+    ],
+)
+def test_tensorflow_reads_our_protos(array):
+    assert tf.make_ndarray(proto_from_array(array)).tolist() == array.tolist()
+    assert proto_from_array(array).dtype == tf.make_tensor_proto(array).dtype
+
+
 def test_protos_with_values_in_fields_are_read():
     proto = TensorProto(dtype=tf.float32.as_datatype_enum, float_val=[1, 2])
     proto.tensor_shape.dim.add(size=1)

@@ -1,0 +1,339 @@
+"""``make loadtest``: closed-loop clients against a server, and what they got for it.
+
+Each client sends a row, waits for the answer, checks it against what the SavedModel says in this
+process, and sends the next. The local server runs as a process of its own on this machine; another
+server is named by ``--url`` or ``--grpc_url``.
+"""
+
+import argparse
+import asyncio
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from serving.client import AsyncClient, Endpoint, RetryPolicy, ServingError
+
+SIGNATURES: Final = ("serving_default", "embed", "compare")
+CONCURRENCY: Final = (1, 4, 16, 64)
+# Answers differ this much at most between batch sizes and processes.
+TOLERANCE: Final = 1e-4
+_IMAGES: Final = 64
+_MODELS: Final = Path(__file__).parent / "models" / "faceauth"
+_HEADER: Final = (
+    f"{'signature':16} {'api':5} {'clients':>7} {'rows/s':>8} {'p50 ms':>8} {'p95 ms':>8} "
+    f"{'p99 ms':>8} {'errors':>7} {'wrong':>6} {'in process':>11} {'ratio':>6}"
+)
+
+
+@dataclass
+class Load:
+    """What clients got from a server in a time.
+
+    Args:
+        seconds: How long they asked.
+        latencies_s: Of each right answer.
+        errors: How many calls failed, by the error's code.
+        wrong: How many answers differed from the SavedModel's.
+    """
+
+    seconds: float = 0.0
+    latencies_s: list[float] = field(default_factory=list)
+    errors: dict[str, int] = field(default_factory=dict)
+    wrong: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Right answers a second."""
+        return len(self.latencies_s) / self.seconds if self.seconds else 0.0
+
+    @property
+    def failed(self) -> int:
+        """Calls without a right answer."""
+        return sum(self.errors.values()) + self.wrong
+
+    def percentile_ms(self, percent: float) -> float:
+        """Returns a percentile of the latencies in milliseconds; NaN without any."""
+        return 1e3 * float(np.percentile(self.latencies_s, percent)) if self.latencies_s else np.nan
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is asked, and what is right: row ``i`` of each signature, and its answer.
+
+    Args:
+        images: JPEG or PNG files.
+        embeddings: float32 [N, D], of ``images``.
+        distances: float32 [N], of each image to the next one, the last to the first.
+    """
+
+    images: list[bytes]
+    embeddings: np.ndarray
+    distances: np.ndarray
+
+    def next(self, row: int) -> int:
+        """Returns which image ``row`` is compared with."""
+        return (row + 1) % len(self.images)
+
+    def ask(self, client: AsyncClient, signature: str) -> Callable[[int], Awaitable[bool]]:
+        """Returns what asks for a row and says whether the answer is right."""
+
+        async def embed(row: int) -> bool:
+            answer = await client.embed([self.images[row]])
+            return bool(np.allclose(answer[0], self.embeddings[row], atol=TOLERANCE))
+
+        async def compare(row: int) -> bool:
+            other = self.embeddings[self.next(row)]
+            answer = await client.compare(self.embeddings[row], other)
+            return abs(answer[0].distance - self.distances[row]) <= TOLERANCE
+
+        async def verify(row: int) -> bool:
+            answer = await client.verify(self.images[row], self.images[self.next(row)])
+            return abs(answer.distance - self.distances[row]) <= TOLERANCE
+
+        return {"embed": embed, "compare": compare, "serving_default": verify}[signature]
+
+
+async def run_clients(
+    ask: Callable[[int], Awaitable[bool]], clients: int, seconds: float, rows: int
+) -> Load:
+    """Returns what so many closed-loop clients got in so many seconds.
+
+    Args:
+        ask: Asks for a row and says whether the answer is right.
+        clients: How many ask at one time.
+        seconds: After which no new call is begun.
+        rows: How many rows there are to ask for.
+    """
+    load = Load()
+    begin = time.perf_counter()
+
+    async def client(number: int) -> None:
+        row = number
+        while time.perf_counter() - begin < seconds:
+            sent = time.perf_counter()
+            try:
+                right = await ask(row % rows)
+            except ServingError as error:
+                load.errors[error.code] = load.errors.get(error.code, 0) + 1
+            else:
+                if right:
+                    load.latencies_s.append(time.perf_counter() - sent)
+                else:
+                    load.wrong += 1
+            row += 1
+
+    await asyncio.gather(*(client(number) for number in range(clients)))
+    load.seconds = time.perf_counter() - begin
+    return load
+
+
+class InProcess:
+    """The SavedModel in this process: what is right, and how fast it is without a server.
+
+    Args:
+        version: The folder that holds ``saved_model.pb``.
+    """
+
+    def __init__(self, version: Path) -> None:
+        import tensorflow as tf
+
+        self._model: Any = tf.saved_model.load(str(version))
+        self._constant = tf.constant
+
+    def work(self, images: list[bytes]) -> Work:
+        """Returns the work that ``images`` make, with its answers."""
+        signatures = self._model.signatures
+        embeddings = signatures["embed"](image=self._constant(images))["embedding"]
+        others = self._constant(np.roll(embeddings.numpy(), -1, axis=0))
+        compared = signatures["compare"](embedding_a=embeddings, embedding_b=others)
+        return Work(images, embeddings.numpy(), compared["distance"].numpy())
+
+    def rate(self, work: Work, signature: str, rows: int, seconds: float) -> float:
+        """Returns the rows a second of calls with so many rows each."""
+        function = self._model.signatures[signature]
+        inputs = self._inputs(work, signature, rows)
+        function(**inputs)
+        calls, begin = 0, time.perf_counter()
+        while (passed := time.perf_counter() - begin) < seconds:
+            function(**inputs)
+            calls += 1
+        return calls * rows / passed
+
+    def _inputs(self, work: Work, signature: str, rows: int) -> dict[str, Any]:
+        take = [at % len(work.images) for at in range(rows)]
+        images = self._constant([work.images[at] for at in take])
+        embeddings = self._constant(work.embeddings[take])
+        if signature == "embed":
+            return {"image": images}
+        if signature == "compare":
+            return {"embedding_a": embeddings, "embedding_b": embeddings}
+        return {"image_a": images, "image_b": images}
+
+
+def synthetic_images(count: int, side: int = 250) -> list[bytes]:
+    """Returns JPEGs of smooth random patterns, about as large as a photo of a face."""
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    images = []
+    for _ in range(count):
+        coarse = Image.fromarray(random.integers(0, 256, (12, 12, 3), dtype=np.uint8))
+        buffer = io.BytesIO()
+        coarse.resize((side, side), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
+        images.append(buffer.getvalue())
+    return images
+
+
+@contextmanager
+def local_server(base: Path) -> Iterator[tuple[str, str]]:
+    """Runs a local server in a process of its own; yields its REST and gRPC URLs.
+
+    Raises:
+        RuntimeError: It does not start.
+    """
+    command = [sys.executable, "-m", "serving.local_server", "--model_base_path", str(base)]
+    process = subprocess.Popen(
+        [*command, "--rest_port", "0", "--grpc_port", "0"],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        found: dict[str, str] = {}
+        for line in process.stdout or ():
+            kind, _, rest = line.partition(" ")
+            found[kind] = rest.strip()
+            if kind == "gRPC":
+                break
+        if "gRPC" not in found:
+            raise RuntimeError(f"the local server did not start; try it: {' '.join(command)}")
+        yield found["REST"].split("/v1/")[0], f"grpc://{found['gRPC']}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+async def measure(
+    url: str, work: Work, signature: str, clients: int, seconds: float
+) -> tuple[Load, int]:
+    """Returns the load on a server, and the version that answered last."""
+    endpoint = Endpoint(url, timeout_s=60)
+    # No retries: what a retry would hide is what is looked for.
+    async with AsyncClient(endpoint, RetryPolicy(attempts=1)) as client:
+        ask = work.ask(client, signature)
+        await ask(0)
+        load = await run_clients(ask, clients, seconds, len(work.images))
+        return load, await client.version()
+
+
+def report(load: Load, signature: str, api: str, clients: int, in_process: float) -> None:
+    """Prints a line of the table."""
+    ratio = f"{load.rate / in_process:6.2f}" if in_process else "      "
+    print(
+        f"{signature:16} {api:5} {clients:7d} {load.rate:8.1f} {load.percentile_ms(50):8.1f} "
+        f"{load.percentile_ms(95):8.1f} {load.percentile_ms(99):8.1f} "
+        f"{sum(load.errors.values()):7d} {load.wrong:6d} {in_process:11.1f} {ratio}",
+        flush=True,
+    )
+    for code, count in load.errors.items():
+        print(f"  {count} x {code}")
+
+
+def swap_under_load(base: Path, work: Work, seconds: float) -> int:
+    """Pushes a new version in the middle of a load of 16 clients; returns the failed calls."""
+    version = max(int(entry.name) for entry in base.iterdir() if entry.name.isdecimal())
+
+    async def push() -> None:
+        await asyncio.sleep(seconds / 4)
+        await asyncio.to_thread(shutil.copytree, base / str(version), base / "pushing")
+        (base / "pushing").rename(base / str(version + 1))
+
+    async def both(url: str) -> tuple[Load, int]:
+        measured, _ = await asyncio.gather(
+            measure(url, work, "serving_default", 16, seconds), push()
+        )
+        return measured
+
+    with local_server(base) as (_, grpc_url):
+        load, last = asyncio.run(both(grpc_url))
+    swapped = "done" if last == version + 1 else "NOT SEEN; give it more seconds"
+    print(
+        f"\nmodel swap in the middle: {swapped}; {len(load.latencies_s)} right answers, "
+        f"{load.failed} lost or wrong"
+    )
+    return load.failed + (last != version + 1)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the table; returns 1 when a call was lost or answered wrong."""
+    parser = argparse.ArgumentParser(prog="make loadtest", description="Load a served model.")
+    parser.add_argument("--model", type=Path, default=_MODELS, help="its folder of versions")
+    parser.add_argument("--images", type=Path, help="a folder of JPEGs; else synthetic ones")
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each line (%(default)s)")
+    parser.add_argument("--clients", type=int, nargs="+", default=CONCURRENCY)
+    parser.add_argument("--signatures", nargs="+", default=SIGNATURES, choices=SIGNATURES)
+    parser.add_argument("--url", help="a running server's REST URL")
+    parser.add_argument("--grpc_url", help="a running server's gRPC URL")
+    given = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    versions = [int(entry.name) for entry in given.model.glob("*") if entry.name.isdecimal()]
+    if not versions:
+        print(f"error: no version in {given.model}; run the pipeline first", file=sys.stderr)
+        return 1
+    images = synthetic_images(_IMAGES)
+    if given.images is not None:
+        files = sorted(given.images.rglob("*.jp*g"))[:_IMAGES]
+        images = [file.read_bytes() for file in files] or images
+    inside = InProcess(given.model / str(max(versions)))
+    work = inside.work(images)
+    # First, and alone: what a server and its clients share is then not shared with this.
+    rates = {
+        (signature, clients): inside.rate(work, signature, clients, given.seconds)
+        for signature in given.signatures
+        for clients in given.clients
+    }
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder, "faceauth")
+        shutil.copytree(given.model / str(max(versions)), base / str(max(versions)))
+        named = {"rest": given.url, "grpc": given.grpc_url}
+        if any(named.values()):
+            failed += _table(named, work, rates, given.seconds)
+        else:
+            with local_server(base) as (rest, grpc):
+                failed += _table({"rest": rest, "grpc": grpc}, work, rates, given.seconds)
+            failed += swap_under_load(base, work, max(given.seconds, 30.0))
+    return 1 if failed else 0
+
+
+def _table(
+    urls: dict[str, str | None],
+    work: Work,
+    rates: dict[tuple[str, int], float],
+    seconds: float,
+) -> int:
+    print(_HEADER)
+    failed = 0
+    for (signature, clients), rate in rates.items():
+        for api, url in urls.items():
+            if url:
+                load, _ = asyncio.run(measure(url, work, signature, clients, seconds))
+                report(load, signature, api, clients, rate)
+                failed += load.failed
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
