@@ -1,0 +1,21 @@
+"""A config over a few drawn faces, for tests that define pipelines without running them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data import synthetic
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> dict[str, Any]:
+    """What a config file would hold; its data set is there."""
+    faces = tmp_path / "faces"
+    synthetic.generate(faces, identities=6, images_per_identity=2, size=32, seed=3, workers=1)
+    return {
+        "name": "faces",
+        "runs_dir": str(tmp_path / "runs"),
+        "data": {"images": str(faces), "image_list": str(faces / "images.csv")},
+        "serving": {"base_dir": str(tmp_path / "models")},
+    }

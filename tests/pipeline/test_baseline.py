@@ -1,0 +1,84 @@
+"""Which model is the baseline, on hand-made histories."""
+
+from typing import Any
+
+import pytest
+from tfx import types
+from tfx.types import standard_artifacts
+
+from pipeline.baseline import BlessedBeforeStrategy
+
+
+def model(number: int) -> types.Artifact:
+    artifact = standard_artifacts.Model()
+    artifact.id = number
+    return artifact
+
+
+def blessing(number: int, of: int, blessed: bool) -> types.Artifact:
+    # As TFX's Evaluator writes it.
+    artifact = standard_artifacts.ModelBlessing()
+    artifact.id = number
+    artifact.set_int_custom_property("blessed", int(blessed))
+    artifact.set_int_custom_property("current_model_id", of)
+    return artifact
+
+
+def resolve(
+    candidate: int, models: list[int], blessings: list[tuple[int, int, bool]]
+) -> tuple[list[int], list[int]]:
+    """The ids of the baseline and of its blessing."""
+    given: dict[str, list[Any]] = {
+        "candidate": [model(candidate)],
+        "model": [model(number) for number in models],
+        "model_blessing": [blessing(*each) for each in blessings],
+    }
+    found = BlessedBeforeStrategy().resolve_artifacts(None, given)
+    assert found is not None
+    assert found["candidate"] == given["candidate"]
+    return [each.id for each in found["model"]], [each.id for each in found["model_blessing"]]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "models", "blessings", "baseline"),
+    [
+        pytest.param(1, [1], [], ([], []), id="the first model has none"),
+        pytest.param(1, [1], [(2, 1, True)], ([], []), id="it is not its own, once blessed"),
+        pytest.param(3, [3, 1], [(2, 1, True)], ([1], [2]), id="the blessed one before"),
+        pytest.param(3, [3, 1], [(2, 1, False)], ([], []), id="not one that was refused"),
+        pytest.param(
+            7,
+            [7, 5, 3, 1],
+            [(2, 1, True), (4, 3, True), (6, 5, False)],
+            ([3], [4]),
+            id="the newest of those blessed, past a refused one",
+        ),
+        pytest.param(
+            3,
+            [5, 3, 1],
+            [(2, 1, True), (4, 3, True), (6, 5, True)],
+            ([1], [2]),
+            id="back at an older model: still the one before it",
+        ),
+        pytest.param(
+            9, [1, 5, 9, 3], [(6, 5, True), (2, 1, True)], ([5], [6]), id="in whatever order"
+        ),
+        pytest.param(5, [5], [(2, 1, True)], ([], []), id="a blessed model that is gone"),
+        pytest.param(
+            5, [5, 1], [(2, 1, False), (3, 1, True)], ([1], [3]), id="refused first, then blessed"
+        ),
+    ],
+)
+def test_the_baseline_is_the_newest_blessed_model_before_the_candidate(
+    candidate: int,
+    models: list[int],
+    blessings: list[tuple[int, int, bool]],
+    baseline: tuple[list[int], list[int]],
+) -> None:
+    assert resolve(candidate, models, blessings) == baseline
+
+
+def test_without_a_candidate_there_is_no_baseline() -> None:
+    given = {"candidate": [], "model": [model(1)], "model_blessing": [blessing(2, 1, True)]}
+    found = BlessedBeforeStrategy().resolve_artifacts(None, given)
+    assert found == {"candidate": [], "model": [], "model_blessing": []}

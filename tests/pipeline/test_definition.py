@@ -1,0 +1,202 @@
+"""The graph of components, and what a change of config, code or data does to the cache's keys."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx.dsl.compiler.compiler import Compiler
+from tfx.proto.orchestration import pipeline_pb2
+
+from pipeline import definition
+from pipeline.config import PipelineConfig, parse_config
+from pipeline.definition import create_pipeline
+
+ORDER = [
+    "PairExampleGen",
+    "StatisticsGen-images",
+    "ImportSchemaGen-images",
+    "ExampleValidator-images",
+    "AnomalyGate-images",
+    "StatisticsGen-pairs",
+    "ImportSchemaGen-pairs",
+    "ExampleValidator-pairs",
+    "AnomalyGate-pairs",
+    "Transform",
+    "Trainer",
+    "Baseline",
+    "PairScorer",
+    "Evaluator",
+    "Report",
+    "Pusher",
+]
+
+Tree = dict[str, Any]
+
+
+def load(tree: Tree, **overrides: str) -> PipelineConfig:
+    return parse_config(tree, "test", {f"FACEAUTH__{key}": text for key, text in overrides.items()})
+
+
+def upstream(config: PipelineConfig, **options: Any) -> dict[str, set[str]]:
+    nodes = create_pipeline(config, **options).components
+    return {node.id: {other.id for other in node.upstream_nodes} for node in nodes}
+
+
+def all_before(node: str, graph: Mapping[str, set[str]]) -> set[str]:
+    return graph[node].union(*(all_before(other, graph) for other in graph[node]))
+
+
+def cache_keys(config: PipelineConfig) -> dict[str, tuple[bytes, ...]]:
+    """What TFX hashes of each node, besides the artifacts that come in.
+
+    These are the node's id and type, its parameters and its executor; a node that is handed other
+    artifacts because one before it ran again has another key anyway.
+    """
+    proto = Compiler().compile(create_pipeline(config, metadata_path=config.metadata_path))
+    deployment = pipeline_pb2.IntermediateDeploymentConfig()
+    proto.deployment_config.Unpack(deployment)
+    keys = {}
+    for each in proto.nodes:
+        node = each.pipeline_node
+        name = node.node_info.id
+        parts = (node.node_info, node.parameters, deployment.executor_specs[name])
+        keys[name] = tuple(part.SerializeToString(deterministic=True) for part in parts)
+    return keys
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    assert before.keys() == after.keys() == set(ORDER)
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_every_component_is_there_in_order(tree: Tree) -> None:
+    pipeline = create_pipeline(load(tree))
+    assert {node.id for node in pipeline.components} == set(ORDER)
+    # TFX sorts the nodes so that each comes after what it needs.
+    graph = upstream(load(tree))
+    positions = {node.id: place for place, node in enumerate(pipeline.components)}
+    assert all(positions[before] < positions[node] for node in graph for before in graph[node])
+    assert pipeline.enable_cache
+    assert pipeline.pipeline_info.pipeline_name == "faces"
+    assert pipeline.pipeline_info.pipeline_root == tree["runs_dir"] + "/faces/artifacts"
+
+
+def test_nothing_is_prepared_or_trained_before_the_gates_let_it(tree: Tree) -> None:
+    graph = upstream(load(tree))
+    assert graph["Transform"] == {
+        "PairExampleGen",
+        "ImportSchemaGen-images",
+        "AnomalyGate-images",
+    }
+    assert graph["Trainer"] == {"PairExampleGen", "Transform", "AnomalyGate-pairs"}
+    for node in ("Trainer", "PairScorer", "Evaluator", "Report", "Pusher"):
+        assert {"AnomalyGate-images", "AnomalyGate-pairs"} <= all_before(node, graph)
+
+
+def test_nothing_is_pushed_without_a_blessing(tree: Tree) -> None:
+    assert upstream(load(tree))["Pusher"] == {"Trainer", "Evaluator"}
+
+
+def test_the_baseline_is_looked_up_or_imported_or_none(tree: Tree) -> None:
+    looked_up = upstream(load(tree))
+    assert looked_up["Baseline"] == {"Trainer"}
+    assert "Baseline" in looked_up["PairScorer"] & looked_up["Evaluator"]
+    imported = upstream(load(tree), baseline_uri="/models/7", resolve_baseline=False)
+    assert imported["Baseline"] == set()
+    assert "Baseline" in imported["PairScorer"] & imported["Evaluator"]
+    none = upstream(load(tree), resolve_baseline=False)
+    assert none.keys() == set(ORDER) - {"Baseline"}
+    assert none["PairScorer"] == {"PairExampleGen", "Trainer"}
+
+
+def test_beam_arguments_go_with_one_that_saves_building_tfx(tree: Tree) -> None:
+    assert create_pipeline(load(tree)).beam_pipeline_args == []
+    given = load(tree, BEAM_ARGS="[--direct_num_workers=2]")
+    assert create_pipeline(given).beam_pipeline_args == [
+        "--sdk_container_image=local",
+        "--direct_num_workers=2",
+    ]
+
+
+def test_the_same_definition_has_the_same_keys(tree: Tree) -> None:
+    before = cache_keys(load(tree))
+    # Neither a file's age nor a file that is no image is in them.
+    image = next(Path(tree["data"]["images"]).glob("*/*.jpg"))
+    os.utime(image, (0, 0))
+    (image.parent / "notes.txt").write_text("not an image")
+    assert changed(before, cache_keys(load(tree))) == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "nodes"),
+    [
+        ("DATA__PAIRS__VAL", "500", {"PairExampleGen"}),
+        ("VALIDATION__MIN_EXAMPLES", "3", {"AnomalyGate-images", "AnomalyGate-pairs"}),
+        ("IMAGE__SIZE", "48", {"Transform", "Trainer"}),
+        ("TRAINING__EPOCHS", "11", {"Trainer"}),
+        ("TRAINING__OPTIMIZER__EMA", "0.5", {"Trainer"}),
+        ("DECISION__OBJECTIVE", "eer", {"Trainer"}),
+        ("EVALUATION__THRESHOLDS", "[{metric: recall, min: 0.1}]", {"Evaluator"}),
+        ("SERVING__MODEL_NAME", "other", {"Pusher"}),
+        ("RUNS_DIR", "/elsewhere", set()),
+        ("KUBEFLOW", "{image: some, pipeline_root: /mnt}", set()),
+    ],
+)
+def test_a_value_changes_the_keys_of_what_depends_on_it(
+    tree: Tree, key: str, value: str, nodes: set[str]
+) -> None:
+    # Report shows the whole config.
+    nodes = nodes | {"Report"}
+    assert changed(cache_keys(load(tree)), cache_keys(load(tree, **{key: value}))) == nodes
+
+
+def test_one_byte_of_one_image_changes_the_key_of_what_reads_images(tree: Tree) -> None:
+    before = cache_keys(load(tree))
+    image = sorted(Path(tree["data"]["images"]).glob("*/*.jpg"))[5]
+    content = bytearray(image.read_bytes())
+    content[-3] ^= 1
+    image.write_bytes(content)
+    # Everything behind it then reads another artifact.
+    assert changed(before, cache_keys(load(tree))) == {"PairExampleGen"}
+
+
+@pytest.mark.parametrize(
+    ("part", "nodes"),
+    [
+        ("pair_example_gen", {"PairExampleGen"}),
+        ("anomaly_gate", {"AnomalyGate-images", "AnomalyGate-pairs"}),
+        # Training reads the image section, and the exported model holds Transform's graph.
+        ("transform", {"Transform", "Trainer"}),
+        ("trainer", {"Trainer"}),
+        ("pair_scorer", {"PairScorer"}),
+        ("report", {"Report"}),
+        ("metrics", {"Evaluator", "Report"}),
+        ("metrics/roc", {"Trainer"}),
+    ],
+)
+def test_code_changes_the_keys_of_what_runs_it(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, part: str, nodes: set[str]
+) -> None:
+    real: Callable[..., str] = definition.code_digest
+
+    def edited(*parts: str) -> str:
+        return "edited" + real(*parts) if part in parts else real(*parts)
+
+    before = cache_keys(load(tree))
+    monkeypatch.setattr(definition, "code_digest", edited)
+    assert changed(before, cache_keys(load(tree))) == nodes
+
+
+def test_a_schema_changes_the_keys_of_what_reads_it(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = {kind: tmp_path / f"{kind}.pbtxt" for kind in ("images", "pairs")}
+    for kind, copy in copies.items():
+        copy.write_bytes(definition.schemas.path(kind).read_bytes())
+    monkeypatch.setattr(definition.schemas, "path", copies.__getitem__)
+    before = cache_keys(load(tree))
+    with copies["pairs"].open("a") as file:
+        file.write("# One line more.\n")
+    assert changed(before, cache_keys(load(tree))) == {"ImportSchemaGen-pairs"}
