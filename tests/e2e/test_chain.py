@@ -1,0 +1,344 @@
+"""The whole chain on a tiny data set through the real ``tfx`` command, in three runs.
+
+1. A model that learns: blessed and pushed.
+2. The same again: everything from the cache, nothing pushed.
+3. A model that sees only the centre of the images, where nothing is to be seen, on the other
+   engine: compared with the first, not blessed, not pushed. All before Trainer is from the cache.
+
+Each run starts TFX twice, which takes most of its time, so all tests share the three.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_faces
+
+from pipeline.config import PipelineConfig, load_config
+from pipeline.run_records import RunRecord, last_run
+
+pytestmark = pytest.mark.e2e
+
+CONFIG = """
+name: tiny
+runs_dir: {folder}/runs
+data:
+  images: {folder}/faces
+  image_list: {folder}/faces/images.csv
+  split: given
+  pairs: {{train: 100, val: 160, test: 240}}
+image: {{size: 24, channels: 3}}
+training:
+  sampler: identities
+  identities_per_batch: 8
+  network: {{name: cnn, width: 8, embedding_size: 8, dropout: 0.0}}
+  augmentation: {{cutout: 0.0, gamma: 0.0}}
+  optimizer: {{ema: 0.0}}
+  epochs: 2
+  steps_per_epoch: 10
+evaluation:
+  thresholds:
+    - {{metric: binary_accuracy, min: 0.8}}
+    - {{metric: binary_accuracy, slice: {{light: bright}}, may_worsen_by: 0.2}}
+serving: {{base_dir: {folder}/models}}
+"""
+
+DATA = (
+    "PairExampleGen",
+    *(
+        f"{component}-{kind}"
+        for component in ("StatisticsGen", "ImportSchemaGen", "ExampleValidator", "AnomalyGate")
+        for kind in ("images", "pairs")
+    ),
+    "Transform",
+)
+MODEL = ("Trainer", "PairScorer", "Evaluator", "Report", "Pusher")
+# A resolver has no cache: it looks again each time, and finds the same.
+RESOLVER = "Baseline"
+
+
+@dataclass
+class Run:
+    """What one run left behind."""
+
+    screen: str
+    record: RunRecord
+    pushed: dict[str, int]  # Each version's folder and the time it was written, in ns.
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {each.node: each.state for each in self.record.executions}
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        summary = self.record.summary()
+        assert summary is not None
+        return summary
+
+    def output(self, node: str, type_name: str) -> list[Path]:
+        [execution] = [each for each in self.record.executions if each.node == node]
+        return [Path(each.uri) for each in execution.outputs if each.type_name == type_name]
+
+
+class Chain:
+    """Runs the pipeline in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.image_list = tiny_faces.write(folder / "faces")
+        self.path = folder / "tiny.yaml"
+        self.path.write_text(CONFIG.format(folder=folder))
+
+    @property
+    def config(self) -> PipelineConfig:
+        return load_config(self.path, {})
+
+    def run(self, engine: str, **overrides: str) -> Run:
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("FACEAUTH")
+        }
+        finished = subprocess.run(
+            [sys.executable, "-m", "pipeline.run", "--config", self.path, "--engine", engine],
+            env={**inherited, **overrides},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+        )
+        assert finished.returncode == 0, finished.stdout
+        record = last_run(self.config.metadata_path)
+        assert record is not None
+        return Run(finished.stdout, record, self.versions())
+
+    def versions(self) -> dict[str, int]:
+        return {
+            version.name: version.stat().st_mtime_ns
+            for version in self.config.serving_dir.iterdir()
+        }
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    return Chain(tmp_path_factory.mktemp("chain"))
+
+
+@pytest.fixture(scope="module")
+def first(chain: Chain) -> Run:
+    return chain.run("local")
+
+
+@pytest.fixture(scope="module")
+def second(chain: Chain, first: Run) -> Run:
+    return chain.run("local")
+
+
+@pytest.fixture(scope="module")
+def third(chain: Chain, second: Run) -> Run:
+    return chain.run("beam", FACEAUTH__TRAINING__INPUT_SIZE="8")
+
+
+@pytest.fixture(scope="module")
+def model(chain: Chain, first: Run) -> Any:
+    import tensorflow as tf
+
+    [version] = first.pushed
+    return tf.saved_model.load(str(chain.config.serving_dir / version))
+
+
+def rows_of(folder: Path) -> Iterator[dict[str, Any]]:
+    """The Examples of a split's folder."""
+    import tensorflow as tf
+
+    files = [str(path) for path in sorted(folder.iterdir())]
+    for record in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
+        features = tf.train.Example.FromString(record).features.feature
+        yield {
+            name: (value.bytes_list.value or value.int64_list.value or value.float_list.value)[0]
+            for name, value in features.items()
+        }
+
+
+def test_the_first_run_computes_everything_and_pushes(chain: Chain, first: Run) -> None:
+    assert first.states == dict.fromkeys((*DATA, RESOLVER, *MODEL), "COMPLETE")
+    [version] = first.pushed
+    assert version.isdigit()
+    assert first.summary["blessed"] is True
+    assert first.summary["reasons"] == []
+    assert first.summary["baseline"] is None
+    assert "Blessed: every threshold of the evaluation holds." in first.screen
+    assert f"Pushed: {chain.config.serving_dir / version}" in first.screen
+
+
+def test_the_pipeline_is_registered_with_tfx_below_the_runs(chain: Chain, third: Run) -> None:
+    for engine in ("local", "beam"):
+        home = chain.config.root.parent / "tfx_home" / engine
+        known = json.loads((home / "tiny" / "pipeline_args.json").read_text())
+        assert Path(known["pipeline_dsl_path"]).name == f"{engine}_runner.py"
+
+
+def test_nothing_but_the_folders_of_the_config_is_written(chain: Chain, third: Run) -> None:
+    assert {path.name for path in chain.folder.iterdir()} == {
+        "faces",
+        "models",
+        "runs",
+        "tiny.yaml",
+    }
+
+
+def test_the_screen_stays_free_of_the_noise_of_the_libraries(first: Run, third: Run) -> None:
+    for word in ("WARNING", "I0000", "tensorflow/", "Traceback", "oneDNN"):
+        assert word not in first.screen
+        assert word not in third.screen
+
+
+def test_five_lines_verify_two_files(chain: Chain, first: Run) -> None:
+    # The lines of the README, in a process that knows nothing of this project.
+    [version] = first.pushed
+    folder = str(chain.config.serving_dir / version)
+    lines = f"""
+import pathlib, sys, tensorflow as tf
+verify = tf.saved_model.load({folder!r}).signatures["serving_default"]
+a, b = (tf.constant([pathlib.Path(path).read_bytes()]) for path in sys.argv[1:])
+answer = verify(image_a=a, image_b=b)
+print(bool(answer["same"][0]), float(answer["score"][0]))
+""".strip()
+    assert len(lines.splitlines()) == 5
+    faces = chain.folder / "faces"
+    told = []
+    for other in ("test_0/1.jpg", "test_2/0.jpg"):
+        finished = subprocess.run(
+            [sys.executable, "-c", lines, faces / "test_0" / "0.jpg", faces / other],
+            cwd="/",
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        same, score = finished.stdout.split()
+        told.append((same, float(score) >= 0.5))
+    assert told == [("True", True), ("False", False)]
+
+
+def test_the_three_signatures_agree(chain: Chain, model: Any) -> None:
+    import tensorflow as tf
+
+    faces = chain.folder / "faces"
+    files = [path.read_bytes() for path in sorted((faces).glob("test_*/*.jpg"))]
+    assert len(files) == 40
+    a, b = tf.constant(files), tf.constant(files[7:] + files[:7])
+    embedded = [model.signatures["embed"](image=images)["embedding"] for images in (a, b)]
+    assert embedded[0].shape == (40, 8)
+    compared = model.signatures["compare"](embedding_a=embedded[0], embedding_b=embedded[1])
+    served = model.signatures["serving_default"](image_a=a, image_b=b)
+    assert set(served) == set(compared) == {"distance", "score", "same"}
+    for name in ("distance", "score"):
+        np.testing.assert_allclose(served[name], compared[name], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(served["same"].numpy(), served["score"].numpy() >= 0.5)
+    # Both answers occur, so the line above says something.
+    assert 0 < np.count_nonzero(served["same"]) < 40
+
+
+def test_the_decision_in_the_model_is_the_one_it_takes(
+    chain: Chain, first: Run, model: Any
+) -> None:
+    [version] = first.pushed
+    path = chain.config.serving_dir / version / "assets.extra" / "decision.json"
+    decision = json.loads(path.read_text())
+    assert decision["objective"] == {"objective": "accuracy"}
+    assert decision["calibrated_on"] == {"split": "val", "pairs": 160, "same": 80}
+    assert first.summary["threshold"]["distance"] == decision["threshold"]
+    points = np.float32(
+        [0, decision["threshold"], np.nextafter(np.float32(decision["threshold"]), 2)]
+    )
+    # One point on a line, compared with the origin: the distance is where it lies.
+    a = np.zeros((3, 8), np.float32)
+    a[:, 0] = points
+    answer = model.signatures["compare"](embedding_a=a, embedding_b=np.zeros_like(a))
+    np.testing.assert_allclose(answer["distance"], points, atol=1e-6)
+    np.testing.assert_array_equal(answer["same"], answer["distance"] <= decision["threshold"])
+
+
+def test_the_numbers_of_the_summary_are_those_of_the_pushed_model(
+    chain: Chain, first: Run, model: Any
+) -> None:
+    import tensorflow as tf
+
+    [pairs] = [path for path in first.output("PairExampleGen", "Examples") if "pairs" in path.parts]
+    rows = list(rows_of(pairs / "Split-test"))
+    assert len(rows) == 240
+    labels = np.array([row["label"] for row in rows])
+    files = [
+        tf.constant([(chain.folder / "faces" / row[key].decode()).read_bytes() for row in rows])
+        for key in ("image_id_a", "image_id_b")
+    ]
+    answer = model.signatures["serving_default"](image_a=files[0], image_b=files[1])
+    same = answer["same"].numpy()
+    expected = {
+        "tp": int(np.sum(same & (labels == 1))),
+        "fp": int(np.sum(same & (labels == 0))),
+        "fn": int(np.sum(~same & (labels == 1))),
+        "tn": int(np.sum(~same & (labels == 0))),
+    }
+    overall = first.summary["pair_sets"]["overall"]
+    assert overall["confusion"] == expected
+    assert overall["accuracy"] == (expected["tp"] + expected["tn"]) / 240
+    # The list says which image is bright; the slices must agree with it.
+    with chain.image_list.open(newline="") as file:
+        light = {row["image"]: row["light"] for row in csv.DictReader(file)}
+    both = [(light[row["image_id_a"].decode()], light[row["image_id_b"].decode()]) for row in rows]
+    bright = np.array([pair == ("bright", "bright") for pair in both])
+    assert first.summary["slices"]["light:bright"]["pairs"] == np.count_nonzero(bright)
+    assert first.summary["slices"]["light:bright"]["accuracy"] == np.mean(
+        (same == (labels == 1))[bright]
+    )
+
+
+def test_the_same_again_is_all_from_the_cache_and_pushes_nothing(first: Run, second: Run) -> None:
+    assert second.states == {**dict.fromkeys((*DATA, *MODEL), "CACHED"), RESOLVER: "COMPLETE"}
+    assert second.record.run_id != first.record.run_id
+    assert second.pushed == first.pushed
+    assert second.record.artifact("Model") == first.record.artifact("Model")
+    assert second.summary == first.summary
+    assert "Already pushed, nothing changed since" in second.screen
+    assert "  Trainer: cached" in second.screen.splitlines()
+
+
+def test_a_training_value_leaves_all_before_trainer_in_the_cache(second: Run, third: Run) -> None:
+    # Also shows that the engines share the cache: the first two runs were the other engine's.
+    assert third.states == {
+        **dict.fromkeys(DATA, "CACHED"),
+        **dict.fromkeys((RESOLVER, *MODEL), "COMPLETE"),
+    }
+
+
+def test_a_worse_model_is_neither_blessed_nor_pushed_and_it_is_said_why(
+    first: Run, third: Run
+) -> None:
+    summary = third.summary
+    assert third.pushed == first.pushed
+    assert summary["blessed"] is False
+    # It was compared with the first run's model, on the same pairs.
+    assert summary["baseline"] == first.summary["pair_sets"]["overall"]
+    accuracy = summary["pair_sets"]["overall"]["accuracy"]
+    change = (
+        summary["slices"]["light:bright"]["accuracy"]
+        - first.summary["slices"]["light:bright"]["accuracy"]
+    )
+    assert summary["reasons"] == [
+        f"binary_accuracy is {accuracy:.4f} on all test pairs; it must be at least 0.8",
+        f"binary_accuracy, candidate minus baseline, is {change:.4f} on light:bright; "
+        "it must be at least -0.2",
+    ]
+    assert "Not blessed:" in third.screen
+    for reason in summary["reasons"]:
+        assert reason in third.screen
+    assert "Nothing pushed: the model is not blessed." in third.screen
