@@ -18,6 +18,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components.metrics.decision import DecisionConfig
+from components.metrics.fairness import FairnessConfig
 from components.pair_example_gen.config import DataConfig
 from components.report.config import ReportConfig
 from components.section import Section
@@ -107,19 +108,6 @@ class Threshold(Section):
                 "make min no larger than max"
             )
         return self
-
-
-class FairnessConfig(Section):
-    """How much worse one group of people may be served than another, for each attribute.
-
-    A ratio is the worst group's error rate over the best group's, at the operating point. None sets
-    no bound; the ratios are reported anyway. A group's rate over fewer than ``min_pairs`` pairs is
-    in no ratio: it blocks nothing, and the report says so.
-    """
-
-    max_fmr_ratio: float | None = Field(None, ge=1)
-    max_fnmr_ratio: float | None = Field(None, ge=1)
-    min_pairs: int = Field(100, ge=1)
 
 
 class EvaluationConfig(Section):

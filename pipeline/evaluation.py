@@ -9,7 +9,8 @@ import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
 
 from components import features
-from pipeline.config import ConfigError, EvaluationConfig, FairnessConfig, Threshold
+from components.metrics.fairness import FairnessConfig
+from pipeline.config import ConfigError, EvaluationConfig, Threshold
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 

@@ -11,8 +11,23 @@ from math import inf
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from components.features import MIXED
+from components.section import Section
+
+
+class FairnessConfig(Section):
+    """How much worse one group of people may be served than another, for each attribute.
+
+    A ratio is the worst group's error rate over the best group's, at the operating point. None sets
+    no bound; the ratios are reported anyway. A group's rate over fewer than ``min_pairs`` pairs is
+    in no ratio: it blocks nothing, and the report says so.
+    """
+
+    max_fmr_ratio: float | None = Field(None, ge=1)
+    max_fnmr_ratio: float | None = Field(None, ge=1)
+    min_pairs: int = Field(100, ge=1)
 
 
 @dataclass(frozen=True)

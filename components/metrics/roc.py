@@ -299,12 +299,16 @@ def tar_at_far(curve: Sweep, far: float) -> TarAtFar:
     if not 0 < far <= 1:
         raise ValueError(f"far is {far}; give a limit above 0 and at most 1")
     _both_classes(curve, "TAR at FAR")
-    within = int(np.searchsorted(curve.fmr, far, side="right")) - 1
+    # In counts: dividing all of them takes longer than the search.
+    allowed = int(far * curve.impostors) + 1
+    while allowed / curve.impostors > far:
+        allowed -= 1
+    within = int(np.searchsorted(curve.fp, allowed, side="right")) - 1
     first = int(np.searchsorted(curve.tp, curve.tp[within], side="left"))
     return TarAtFar(
-        tar=float(curve.tpr[first]),
+        tar=int(curve.tp[first]) / curve.genuine,
         threshold=float(curve.thresholds[first]),
-        far_achieved=float(curve.fmr[first]),
+        far_achieved=int(curve.fp[first]) / curve.impostors,
         resolved=1 / curve.impostors <= far,
     )
 

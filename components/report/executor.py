@@ -12,6 +12,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components import features
+from components.metrics.fairness import FairnessConfig
 from components.report.blessing import missed_thresholds
 from components.report.pages import write_pages
 from components.report.scored_pairs import read_scored_pairs
@@ -19,7 +20,7 @@ from components.report.summary import summarize
 
 
 class ReportExecutor(BaseExecutor):
-    """Writes ``summary.json`` and the pages."""
+    """Writes ``summary.json``, ``blessing.json`` and the pages."""
 
     def Do(
         self,
@@ -39,12 +40,21 @@ class ReportExecutor(BaseExecutor):
         blessing = artifact_utils.get_single_uri(input_dict["blessing"])
         blessed = fileio.exists(str(Path(blessing) / constants.BLESSED_FILE_NAME))
         _, missed = missed_thresholds(artifact_utils.get_single_uri(input_dict["evaluation"]))
-        summary = summarize(pairs, decision, blessed, [str(reason) for reason in missed])
+        fairness = json.loads(exec_properties["run_config"])["evaluation"]["fairness"]
+        summary = summarize(
+            pairs,
+            decision,
+            blessed,
+            [str(reason) for reason in missed],
+            FairnessConfig.model_validate(fairness),
+        )
         output = Path(artifact_utils.get_single_uri(output_dict["summary"]))
         output.mkdir(parents=True, exist_ok=True)
-        partial = output / "summary.json.partial"
-        partial.write_text(json.dumps(summary, indent=2) + "\n")
-        partial.replace(output / "summary.json")
+        verdict = {"blessed": blessed, "reasons": [reason.as_json() for reason in missed]}
+        for name, content in (("summary.json", summary), ("blessing.json", verdict)):
+            partial = output / f"{name}.partial"
+            partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+            partial.replace(output / name)
         write_pages(
             output,
             input_dict,

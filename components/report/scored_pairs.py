@@ -18,6 +18,9 @@ class ScoredPairs:
       scores: float32 ``[P]``, the candidate's.
       distances: float32 ``[P]``, the candidate's.
       baseline_scores: float32 ``[P]``, or None without a baseline.
+      baseline_distances: float32 ``[P]``, or None without a baseline.
+      identities_a: bytes ``[P]``, who the first image shows.
+      identities_b: bytes ``[P]``, who the second image shows.
       slices: bytes ``[P]`` for each column that can be sliced by.
     """
 
@@ -25,6 +28,9 @@ class ScoredPairs:
     scores: np.ndarray
     distances: np.ndarray
     baseline_scores: np.ndarray | None
+    baseline_distances: np.ndarray | None
+    identities_a: np.ndarray
+    identities_b: np.ndarray
     slices: dict[str, np.ndarray]
 
 
@@ -43,19 +49,24 @@ def read_scored_pairs(folder: str | Path, slice_columns: list[str]) -> ScoredPai
         features.CANDIDATE_SCORE: tf.io.FixedLenFeature([], tf.float32),
         features.CANDIDATE_DISTANCE: tf.io.FixedLenFeature([], tf.float32),
         features.BASELINE_SCORE: tf.io.FixedLenFeature([], tf.float32, default_value=np.nan),
+        features.BASELINE_DISTANCE: tf.io.FixedLenFeature([], tf.float32, default_value=np.nan),
     }
-    types.update({name: tf.io.FixedLenFeature([], tf.string) for name in slice_columns})
+    names = [features.IDENTITY_A, features.IDENTITY_B, *slice_columns]
+    types.update({name: tf.io.FixedLenFeature([], tf.string) for name in names})
     files = sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
     dataset = tf.data.TFRecordDataset(files).batch(16_384)
     batches = list(dataset.map(lambda rows: tf.io.parse_example(rows, types)).as_numpy_iterator())
     if not batches:
         raise ValueError(f"{folder} holds no scored pair")
     columns = {name: np.concatenate([batch[name] for batch in batches]) for name in types}
-    baseline = columns[features.BASELINE_SCORE]
+    has_baseline = not np.isnan(columns[features.BASELINE_SCORE]).any()
     return ScoredPairs(
         labels=columns[features.LABEL],
         scores=columns[features.CANDIDATE_SCORE],
         distances=columns[features.CANDIDATE_DISTANCE],
-        baseline_scores=None if np.isnan(baseline).any() else baseline,
+        baseline_scores=columns[features.BASELINE_SCORE] if has_baseline else None,
+        baseline_distances=columns[features.BASELINE_DISTANCE] if has_baseline else None,
+        identities_a=columns[features.IDENTITY_A].astype(np.bytes_),
+        identities_b=columns[features.IDENTITY_B].astype(np.bytes_),
         slices={name: columns[name].astype(np.bytes_) for name in slice_columns},
     )

@@ -1,40 +1,140 @@
-"""The headline numbers of a run."""
+"""The numbers of a run: ``summary.json``."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from components import features
-from components.metrics import roc
+from components.metrics import calibration, roc
+from components.metrics.bootstrap import bootstrap
+from components.metrics.fairness import FairnessConfig, Ratio, compare_groups
 from components.report.scored_pairs import ScoredPairs
 
+FARS = (0.1, 0.01, 0.001)
+SEED = 0
 
-def measure(labels: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
-    """Accuracy, precision, recall, AUC and the confusion matrix of one group of pairs.
 
-    A score of at least 0.5 is the decision "same". A value that the group cannot have (precision
-    when nothing was accepted, recall without same pairs) is None.
+def measure(labels: np.ndarray, scores: np.ndarray, distances: np.ndarray) -> dict[str, Any]:
+    """The metrics of one group of pairs, by the names that thresholds use.
+
+    A score of at least 0.5 is the decision "same". What depends on no threshold is read off the
+    distances, which the scores, near 0 and 1, round to ties. A value that the group cannot have
+    (precision when nothing was accepted, recall without same pairs) is None; so is TAR at a FAR
+    that its impostor pairs are too few to show, and that metric is named in ``unresolved``.
 
     Args:
       labels: int ``[P]``, 1 same.
       scores: float ``[P]``, 0 to 1.
+      distances: float ``[P]``.
     """
     same, accepted = labels == 1, scores >= 0.5
     tp, fp = int((same & accepted).sum()), int((~same & accepted).sum())
     fn, tn = int((same & ~accepted).sum()), int((~same & ~accepted).sum())
-    both = tp + fn > 0 and fp + tn > 0
-    return {
+    found: dict[str, Any] = {
         "pairs": len(labels),
         "accuracy": (tp + tn) / len(labels),
         "precision": tp / (tp + fp) if tp + fp else None,
         "recall": tp / (tp + fn) if tp + fn else None,
-        "auc": roc.auc(roc.sweep(1 - scores.astype(np.float64), labels)) if both else None,
+        "f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None,
+        "fmr": fp / (fp + tn) if fp + tn else None,
+        "fnmr": fn / (fn + tp) if fn + tp else None,
         "confusion": {"tp": tp, "fp": fp, "fn": fn, "tn": tn},
+        "brier_score": calibration.brier_score(scores, labels),
+        "expected_calibration_error": calibration.expected_calibration_error(scores, labels),
+        "unresolved": [],
+    }
+    both = tp + fn > 0 and fp + tn > 0
+    curve = roc.sweep(distances, labels) if both else None
+    found["auc"] = roc.auc(curve) if curve else None
+    found["auc_precision_recall"] = roc.average_precision(curve) if curve else None
+    found["eer"] = roc.eer(curve).rate if curve else None
+    for far in FARS:
+        name = f"tar_at_far_{far:g}"
+        at = roc.tar_at_far(curve, far) if curve else None
+        found[name] = at.tar if at and at.resolved else None
+        if at and not at.resolved:
+            found["unresolved"].append(name)
+    return found
+
+
+def intervals(pairs: ScoredPairs, rows: np.ndarray, threshold: float) -> dict[str, Any]:
+    """The 95 % intervals of one group of pairs, by the bootstrap over identities.
+
+    Args:
+      pairs: All of them.
+      rows: bool ``[P]``, those of the group.
+      threshold: The decision's, in the unit of the distances.
+
+    Returns:
+      By metric ``[low, high]``, or None where the metric is undefined.
+    """
+    found = bootstrap(
+        pairs.distances[rows],
+        pairs.labels[rows],
+        pairs.identities_a[rows],
+        pairs.identities_b[rows],
+        threshold,
+        fars=FARS,
+        seed=SEED,
+    )
+    by_name = {
+        name: [interval.low, interval.high] if interval.replicates else None
+        for name, interval in found.items()
+    }
+    fnmr = by_name["fnmr"]
+    by_name["recall"] = [1 - fnmr[1], 1 - fnmr[0]] if fnmr else None
+    return by_name
+
+
+def _ratio(ratio: Ratio, bound: float | None) -> dict[str, Any]:
+    found = asdict(ratio)
+    # JSON has no infinity; ``at_least`` and the note say what is known.
+    if ratio.ratio is not None and math.isinf(ratio.ratio):
+        found["ratio"] = None
+    kept = None if bound is None or ratio.at_least is None else ratio.at_least <= bound
+    return found | {"max": bound, "kept": kept}
+
+
+def fairness(pairs: ScoredPairs, attribute: str, config: FairnessConfig) -> dict[str, Any]:
+    """How the groups of an attribute compare at the operating point.
+
+    Args:
+      pairs: The scored test pairs.
+      attribute: A column of the data set.
+      config: How many pairs a group needs to be compared, and the bounds.
+
+    Returns:
+      The groups with their counts and rates, those that are too small, and for ``fmr`` and ``fnmr``
+      the largest ratio between two groups, its bound, and whether it was kept: None where there is
+      no bound or nothing to compare.
+    """
+    found = compare_groups(
+        attribute,
+        pairs.slices[attribute],
+        pairs.labels,
+        pairs.scores,
+        min_pairs=config.min_pairs,
+    )
+    return {
+        "min_pairs": config.min_pairs,
+        "groups": [
+            asdict(group) | {"fmr": group.fmr, "fnmr": group.fnmr} for group in found.groups
+        ],
+        "too_small": list(found.too_small),
+        "fmr": _ratio(found.fmr, config.max_fmr_ratio),
+        "fnmr": _ratio(found.fnmr, config.max_fnmr_ratio),
     }
 
 
 def summarize(
-    pairs: ScoredPairs, decision: dict[str, Any], blessed: bool, reasons: list[str]
+    pairs: ScoredPairs,
+    decision: dict[str, Any],
+    blessed: bool,
+    reasons: Sequence[str],
+    fairness_config: FairnessConfig | None = None,
 ) -> dict[str, Any]:
     """All that a person wants to know first.
 
@@ -43,31 +143,48 @@ def summarize(
       decision: The model's ``decision.json``.
       blessed: Whether Evaluator blessed the model.
       reasons: Why not, a sentence each.
+      fairness_config: What Evaluator was asked to bound; the default bounds nothing.
+
+    Returns:
+      What ``measure`` gives, with ``intervals``, for each pair set and slice (names like
+      ``gender:female``), without intervals for the baseline, and what was decided.
     """
+    every = np.ones(len(pairs.labels), bool)
+    overall = _group(pairs, every, decision["threshold"])
 
     def by(column: str, prefix: bool) -> dict[str, Any]:
         found = {}
         for value in np.unique(pairs.slices[column]):
             rows = pairs.slices[column] == value
             name = f"{column}:{value.decode()}" if prefix else value.decode()
-            found[name] = measure(pairs.labels[rows], pairs.scores[rows])
+            found[name] = overall if rows.all() else _group(pairs, rows, decision["threshold"])
         return found
 
+    attributes = [column for column in pairs.slices if column != features.PAIR_SET]
     slices: dict[str, Any] = {}
-    for column in pairs.slices:
-        if column != features.PAIR_SET:
-            slices |= by(column, prefix=True)
-    baseline = pairs.baseline_scores
+    for column in attributes:
+        slices |= by(column, prefix=True)
+    baseline = None
+    if pairs.baseline_scores is not None and pairs.baseline_distances is not None:
+        baseline = measure(pairs.labels, pairs.baseline_scores, pairs.baseline_distances)
+    config = fairness_config or FairnessConfig()
     return {
-        "pair_sets": {"overall": measure(pairs.labels, pairs.scores)}
-        | by(features.PAIR_SET, prefix=False),
+        "pair_sets": {"overall": overall} | by(features.PAIR_SET, prefix=False),
         "slices": slices,
-        "baseline": None if baseline is None else measure(pairs.labels, baseline),
+        "baseline": baseline,
+        "fairness": {column: fairness(pairs, column, config) for column in attributes},
         "blessed": blessed,
-        "reasons": reasons,
+        "reasons": list(reasons),
         "threshold": {
             "distance": decision["threshold"],
             "objective": decision["objective"]["objective"],
             "value": decision["objective_value"],
         },
     }
+
+
+def _group(pairs: ScoredPairs, rows: np.ndarray, threshold: float) -> dict[str, Any]:
+    found = measure(pairs.labels[rows], pairs.scores[rows], pairs.distances[rows])
+    within = intervals(pairs, rows, threshold)
+    # An interval belongs to a value: none where the pairs cannot show the FAR.
+    return found | {"intervals": within | dict.fromkeys(found["unresolved"])}
