@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,14 @@ from pipeline.run_records import RunRecord
 _COUNTS: Final = ("tp", "fn", "fp", "tn")
 _RATES: Final = ("accuracy", "precision", "recall", "auc")
 _SLICES_SHOWN: Final = 10
+_WITH_INTERVALS: Final = (
+    "accuracy",
+    "auc",
+    "eer",
+    "tar_at_far_0.1",
+    "tar_at_far_0.01",
+    "tar_at_far_0.001",
+)
 
 _PLACES: Final = (
     ("model", "Model"),
@@ -53,12 +61,44 @@ def verification_lines(summary: Mapping[str, Any]) -> list[str]:
     lines.append(
         "  tp, fn: one person, recognised or not. fp, tn: two people, taken for one or told apart."
     )
+    lines += interval_lines((summary.get("pair_sets") or {}).get("overall") or {})
+    lines += fairness_lines(summary.get("fairness") or {})
     if threshold := summary.get("threshold"):
         lines.append(
             f"  Decision: same person up to distance {_number(threshold.get('distance'))}, "
             f"chosen for {threshold.get('objective')} on the val pairs "
             f"({_number(threshold.get('value'))} there)."
         )
+    return lines
+
+
+def interval_lines(overall: Mapping[str, Any]) -> list[str]:
+    """What is known of the model as a whole, with how far chance may have moved it."""
+    intervals = overall.get("intervals") or {}
+    table = []
+    for name in _WITH_INTERVALS:
+        if interval := intervals.get(name):
+            low, high = map(_number, interval)
+            table.append((name, _number(overall.get(name)), f"{low} to {high}"))
+        elif name in (overall.get("unresolved") or ()):
+            table.append((name, "-", "too few pairs of two people to show it"))
+    if not table:
+        return []
+    return ["  Overall, with the 95 % interval over people:", *_aligned(table, "    ", str.ljust)]
+
+
+def fairness_lines(fairness: Mapping[str, Any]) -> list[str]:
+    """How unequally the groups of each attribute are served, or why that is not known."""
+    lines = []
+    for attribute, found in fairness.items():
+        for rate in ("fmr", "fnmr"):
+            ratio = found[rate]
+            if ratio["ratio"] is None:
+                said = ratio["note"]
+            else:
+                said = f"{ratio['ratio']:.2f} times as high for {ratio['worst']} as for "
+                said += ratio["best"]
+            lines.append(f"  {attribute}: {rate.upper()}: {said}")
     return lines
 
 
@@ -121,13 +161,17 @@ def _count(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.0f}"
 
 
-def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+def _aligned(
+    table: Sequence[Sequence[str]],
+    indent: str = "  ",
+    side: Callable[[str, int], str] = str.rjust,
+) -> list[str]:
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     return [
-        "  "
+        indent
         + "  ".join(
             [row[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        )
+            + [side(cell, width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        ).rstrip()
         for row in table
     ]

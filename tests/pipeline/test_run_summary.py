@@ -4,7 +4,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.run_records import Artifact, Execution, RunRecord
-from pipeline.run_summary import blessing_lines, outcome_lines, push_lines, verification_lines
+from pipeline.run_summary import (
+    blessing_lines,
+    fairness_lines,
+    interval_lines,
+    outcome_lines,
+    push_lines,
+    verification_lines,
+)
 
 
 def measured(pairs: int, tp: int, fn: int, fp: int, tn: int, auc: float | None = 0.5) -> dict:
@@ -51,6 +58,27 @@ def test_table_of_pair_sets_baseline_and_slices() -> None:
         "(0.9000 there).",
     ]
     # fmt: on
+
+
+def test_intervals_and_fairness_in_plain_words() -> None:
+    overall = measured(20, tp=8, fn=2, fp=1, tn=9) | {
+        "eer": 0.15,
+        "intervals": {"accuracy": [0.7, 0.95], "eer": [0.1, 0.21], "tar_at_far_0.1": None},
+        "unresolved": ["tar_at_far_0.1"],
+    }
+    assert interval_lines(overall) == [
+        "  Overall, with the 95 % interval over people:",
+        "    accuracy        0.8500  0.7000 to 0.9500",
+        "    eer             0.1500  0.1000 to 0.2100",
+        "    tar_at_far_0.1  -       too few pairs of two people to show it",
+    ]
+    assert interval_lines(measured(20, tp=8, fn=2, fp=1, tn=9)) == []
+    compared = {"ratio": 2.5, "worst": "male", "best": "female", "note": ""}
+    unknown = {"ratio": None, "worst": None, "best": None, "note": "1 of 2 groups have 100 pairs"}
+    assert fairness_lines({"gender": {"fmr": compared, "fnmr": unknown}}) == [
+        "  gender: FMR: 2.50 times as high for male as for female",
+        "  gender: FNMR: 1 of 2 groups have 100 pairs",
+    ]
 
 
 def test_single_pair_set_is_not_shown_twice_and_many_slices_are_cut() -> None:
