@@ -4,9 +4,9 @@ Every comparer is a ``tf.Module`` with one method, ``distance``, from two float3
 ``[N]``: 0 or more, smaller is more alike, the same for ``(a, b)`` and ``(b, a)`` to the last bit.
 """
 
+import numpy as np
 import tensorflow as tf
 
-from components.trainer.arrays import Images
 from components.trainer.distances import cosine_distance, euclidean_distance
 from components.trainer.paradigms import combine
 from components.trainer.plda import Plda, fit_plda
@@ -68,18 +68,27 @@ class PldaComparer(tf.Module):
         return tf.math.softplus(-ratio / self._scale)
 
 
-def build_comparer(model: SiameseModel, train: Images | None = None) -> tf.Module:
+def build_comparer(model: SiameseModel, embeddings: np.ndarray, classes: np.ndarray) -> tf.Module:
     """The comparer that a trained model's config names.
 
     Args:
-      model: Has the embeddings, and the head if its paradigm has one.
-      train: The train images, which PLDA is fitted on. Without them the cosine stands in for PLDA:
-        the epochs of a training are compared by it, since a fit each epoch would cost a pass.
+      model: Has the head, if its paradigm has one.
+      embeddings: float32 ``[N, D]``, of the train images; PLDA is fitted on them.
+      classes: int ``[N]``, their identities.
+    """
+    if model.config.chosen_comparer == "plda":
+        return PldaComparer(fit_plda(embeddings, classes))
+    return epoch_comparer(model)
+
+
+def epoch_comparer(model: SiameseModel) -> tf.Module:
+    """The comparer that the epochs of a training are judged by.
+
+    The config's, but for PLDA, which would cost a pass over the train images each epoch: the cosine
+    stands in for it.
     """
     name = model.config.chosen_comparer
     if name == "sigmoid":
         dense = model.paradigm.head.dense
         return SigmoidComparer(dense.kernel.value, dense.bias.value)
-    if name == "plda" and train is not None:
-        return PldaComparer(fit_plda(model.embed_all(train.pixels), train.classes))
     return EuclideanComparer() if name == "euclidean" else CosineComparer()

@@ -1,6 +1,6 @@
 """What is trained and how: the ``training`` section of a config."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -8,6 +8,7 @@ from components.section import Section
 
 Paradigm = Literal["contrastive", "binary", "triplet", "supcon", "arcface", "cosface"]
 Comparer = Literal["euclidean", "cosine", "sigmoid", "plda"]
+Backbone = Literal["vgg16", "resnet50", "mobilenet_v2", "efficientnet_b0", "efficientnet_v2_b0"]
 Sampler = Literal["pairs", "fresh_pairs", "identities"]
 
 # Which samplers feed which paradigm: pair losses take any, the others need identities in a batch.
@@ -53,18 +54,46 @@ class AugmentationConfig(Section):
 
 
 class NetworkConfig(Section):
-    """The embedding network that both images of a pair share."""
+    """The embedding network that both images of a pair share.
 
-    name: Literal["residual", "cnn"] = "residual"
+    From scratch: ``residual`` (see ``networks``) and ``cnn``, the network of the reference system.
+    The others are backbones of ``keras.applications``, see ``backbones``: first frozen, then, with
+    ``unfreeze_at``, fitted further from ``unfreeze_from`` upwards at ``finetune_rate`` times the
+    learning rate.
+    """
+
+    name: Literal["residual", "cnn", Backbone] = "residual"
     embedding_size: int = Field(128, ge=2, le=4096)
     width: int = Field(16, ge=4, le=256, description="channels of the first block")
+    depth: int | None = Field(None, ge=1, le=16, description="blocks a stage; of cnn, blocks")
     dropout: float = Field(0.2, ge=0, lt=1)
     l2: float = Field(0.0, ge=0, description="L2 penalty on kernels")
     batch_norm: bool = True
+    # False: pixels / 255, as the reference system has it, and not each image standardised.
+    standardize: bool = True
+
+    # Backbones only. None is random, "imagenet" the library's own download, else a file of weights
+    # (without the classification layers).
+    weights: str | None = None
+    alpha: float = Field(1.0, gt=0, le=1.4, description="width of mobilenet_v2")
+    frozen: bool = True
+    unfreeze_from: str | None = Field(None, description="layer, or the start of its name")
+    # Below 1 a share of the epochs, from 1 on the number of epochs that are frozen.
+    unfreeze_at: float | None = Field(None, gt=0)
+    finetune_rate: float = Field(0.1, gt=0, le=1)
     # Embeddings of unit length: distances lie in 0 to 2, so that a margin means something.
     normalize: bool = True
     # Embed an image and its mirror image and add the two: steadier, at twice the cost.
     mirror: bool = False
+
+
+class TextureConfig(Section):
+    """Local binary patterns beside the network's embedding; see ``texture``."""
+
+    box: tuple[float, float, float, float] = Field(
+        (0.0, 0.0, 1.0, 1.0), description="left, top, right, bottom: shares of the prepared image"
+    )
+    components: int = Field(250, ge=2, le=2000)
 
 
 class OptimizerConfig(Section):
@@ -89,10 +118,14 @@ class TrainingConfig(Section):
     scale: float = Field(30.0, gt=0, description="of the logits of arcface and cosface")
     mining: Literal["none", "semi_hard", "hard"] = "none"
 
+    # The network sees the prepared image resized to this; None takes it as it is. For texture, which
+    # wants finer images than the network.
+    resize: int | None = Field(None, ge=8)
     # The side of the network's input: a random crop of the prepared image in training, its centre
     # at evaluation. None takes the prepared image whole.
     input_size: int | None = Field(None, ge=8)
     network: NetworkConfig = NetworkConfig()
+    texture: TextureConfig | None = None
     augmentation: AugmentationConfig = AugmentationConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
 
@@ -119,6 +152,11 @@ class TrainingConfig(Section):
             raise ValueError(
                 f"comparer 'sigmoid' is the head that paradigm 'binary' learns; {self.paradigm!r} "
                 "has none. Use euclidean, cosine or plda"
+            )
+        if self.texture and self.chosen_comparer == "sigmoid":
+            raise ValueError(
+                "training.texture adds dimensions that the head of paradigm 'binary' never saw; "
+                "set training.comparer to plda, cosine or euclidean"
             )
         return self
 

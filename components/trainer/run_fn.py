@@ -3,6 +3,7 @@
 import json
 import platform
 import tempfile
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from components.trainer import pictures
 from components.trainer.arrays import Images, Pairs, read_images, read_pairs
 from components.trainer.comparers import build_comparer
 from components.trainer.config import OptimizerConfig, TrainingConfig
+from components.trainer.embedder import Embedder
 from components.trainer.samplers import fresh_pair_batches, identity_batches, pair_batches
 from components.trainer.siamese import SiameseModel
+from components.trainer.texture import fit_texture
 from components.trainer.validation import PairValidation, pair_distances
 from components.trainer.verifier import Verifier, save_verifier
 from components.transform.config import ImageConfig
@@ -122,6 +125,7 @@ def fit(
     classes = int(train_images.classes.max()) + 1
     height, width, channels = train_images.pixels.shape[1:]
     model = SiameseModel(config, (height, width, channels), classes)
+    train_images = replace(train_images, pixels=model.view_all(train_images.pixels))
     dataset, steps = training_batches(config, train_images, train_pairs)
     # XLA and mixed precision made the step slower on CPUs when measured; both stay off.
     optimizer = build_optimizer(config.optimizer, steps * config.epochs)
@@ -221,8 +225,14 @@ def run_fn(fn_args: Any) -> None:
         model, history, best = fit(
             config, train_images, train_pairs, val_images, val_pairs, run_dir / "logs"
         )
-        comparer = build_comparer(model, train_images)
-        distances = pair_distances(comparer, model.embed_all(val_images.pixels), val_pairs)
+        texture = None
+        if config.texture:
+            texture = fit_texture(train_images.pixels, config.texture, config.seed)
+        embedder = Embedder(model, texture)
+        comparer = build_comparer(
+            model, embedder.embed_all(train_images.pixels), train_images.classes
+        )
+        distances = pair_distances(comparer, embedder.embed_all(val_images.pixels), val_pairs)
 
     decision = choose_threshold(distances, val_pairs.labels, objective)
     table = format_reference_table(reference_sweep(distances, val_pairs.labels), decision)
@@ -248,12 +258,12 @@ def run_fn(fn_args: Any) -> None:
     )
     verifier = Verifier(
         prepare,
-        model.embed,
+        embedder,
         comparer,
-        config.network.embedding_size,
+        embedder.size,
         decision.threshold,
         decision.slope,
-        tracked=[layer, model.network],
+        tracked=[layer],
     )
     described = describe_decision(decision, objective, val_pairs, config.chosen_comparer)
     save_verifier(verifier, fn_args.serving_model_dir, described)

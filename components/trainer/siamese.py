@@ -20,6 +20,14 @@ def centre_crop(images: tf.Tensor, size: int) -> tf.Tensor:
     return images[:, top : top + size, left : left + size]
 
 
+def resize(images: tf.Tensor, size: int) -> tf.Tensor:
+    """uint8 ``[N, H, W, C]`` as uint8 ``[N, size, size, C]``; nothing is done at that size."""
+    if images.shape[1] == images.shape[2] == size:
+        return images
+    resized = tf.image.resize(images, (size, size), method="bilinear", antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
 class SiameseModel(keras.Model):
     """One network, applied to every image of a batch, under one of the paradigms.
 
@@ -35,11 +43,12 @@ class SiameseModel(keras.Model):
     def __init__(self, config: TrainingConfig, image_shape: tuple[int, int, int], classes: int):
         super().__init__(name="siamese")
         height, _, channels = image_shape
-        size = config.input_size or height
-        if size > height:
+        self.view_size = config.resize or height
+        size = config.input_size or self.view_size
+        if size > self.view_size:
             raise ValueError(
-                f"training.input_size is {size} and image.size {height}; "
-                "make the input no larger than the prepared image"
+                f"training.input_size is {size}, and the images it is cut from are {self.view_size}"
+                " px; lower it, or raise training.resize (image.size without it)"
             )
         self.config = config
         self.input_size = size
@@ -96,8 +105,18 @@ class SiameseModel(keras.Model):
     @tf.function(reduce_retracing=True)
     def embed(self, images: tf.Tensor) -> tf.Tensor:
         """Embeddings, float32 ``[N, D]``, of prepared images, uint8 ``[N, H, W, C]``."""
-        pixels = centre_crop(images, self.input_size)
+        pixels = centre_crop(resize(images, self.view_size), self.input_size)
         return embed_pixels(self.network, pixels, self.config.network)
+
+    def view_all(self, pixels: np.ndarray) -> np.ndarray:
+        """Prepared images as the network is trained on them, uint8 ``[N, V, V, C]``."""
+        if pixels.shape[1] == self.view_size:
+            return pixels
+        view = tf.function(lambda chunk: resize(chunk, self.view_size), reduce_retracing=True)
+        starts = range(0, len(pixels), EMBED_BATCH)
+        return np.concatenate(
+            [view(tf.constant(pixels[at : at + EMBED_BATCH])).numpy() for at in starts]
+        )
 
     def embed_all(self, pixels: np.ndarray) -> np.ndarray:
         """The embeddings, float32 ``[N, D]``, of any number of images, in batches."""

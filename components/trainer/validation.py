@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from components.metrics import roc
 from components.trainer.arrays import Images, Pairs
-from components.trainer.comparers import build_comparer
+from components.trainer.comparers import epoch_comparer
 
 COMPARE_BATCH = 16_384
 
@@ -57,7 +57,7 @@ class PairValidation(keras.callbacks.Callback):
         trained = time.monotonic() - self._started
         self.model.swap_averages()
         embeddings = self.model.embed_all(self._images.pixels)
-        distances = pair_distances(build_comparer(self.model), embeddings, self._pairs)
+        distances = pair_distances(epoch_comparer(self.model), embeddings, self._pairs)
         sweep = roc.sweep(distances, self._pairs.labels)
         logs["val_eer"] = roc.eer(sweep).rate
         logs["val_auc"] = roc.auc(sweep)

@@ -9,12 +9,14 @@ import tensorflow as tf
 
 from components.metrics.decision import logistic_score
 from components.trainer.arrays import Images, Pairs
-from components.trainer.comparers import PldaComparer, build_comparer
-from components.trainer.config import NetworkConfig, TrainingConfig
+from components.trainer.comparers import PldaComparer, build_comparer, epoch_comparer
+from components.trainer.config import NetworkConfig, TextureConfig, TrainingConfig
+from components.trainer.embedder import Embedder
 from components.trainer.networks import build_network
 from components.trainer.plda import fit_plda
 from components.trainer.run_fn import build_optimizer, fit
-from components.trainer.siamese import SiameseModel, centre_crop
+from components.trainer.siamese import SiameseModel, centre_crop, resize
+from components.trainer.texture import fit_texture
 from components.trainer.validation import pair_distances
 from components.trainer.verifier import Verifier, save_verifier
 
@@ -84,7 +86,7 @@ def test_every_paradigm_learns_to_verify_identities_it_never_saw(data, chosen, t
     # Guessing has an EER of one half with a standard error of about .04 on these 200 pairs.
     assert history["val_eer"][best] < 0.3
     assert best == int(np.argmin(history["val_eer"]))
-    comparer = build_comparer(model, data[0])
+    comparer = build_comparer(model, model.embed_all(data[0].pixels), data[0].classes)
     distances = pair_distances(comparer, model.embed_all(data[2].pixels), data[3])
     assert (distances >= 0).all()
     assert (tmp_path / "train").is_dir()
@@ -119,7 +121,7 @@ def test_comparers_are_symmetric_to_the_last_bit(untrained, comparer):
         made = PldaComparer(fit_plda(random.normal(size=(100, 8)), np.arange(100) // 4))
     else:
         paradigm = "binary" if comparer == "sigmoid" else "contrastive"
-        made = build_comparer(SiameseModel(config(paradigm=paradigm, comparer=comparer), SHAPE, 5))
+        made = epoch_comparer(SiameseModel(config(paradigm=paradigm, comparer=comparer), SHAPE, 5))
     there, back = made.distance(a, b).numpy(), made.distance(b, a).numpy()
     assert there.tobytes() == back.tobytes()
     assert there.shape == (300,)
@@ -140,7 +142,7 @@ def test_the_sigmoid_distance_is_the_cross_entropy_of_same(untrained):
     a, b = np.random.default_rng(0).normal(size=(2, 20, 8)).astype(np.float32)
     logits = untrained.paradigm.head([a, b]).numpy()[:, 0]
     expected = -np.log(1 / (1 + np.exp(-logits.astype(np.float64))))
-    np.testing.assert_allclose(build_comparer(untrained).distance(a, b), expected, rtol=1e-4)
+    np.testing.assert_allclose(epoch_comparer(untrained).distance(a, b), expected, rtol=1e-4)
 
 
 def test_swapping_the_averages_twice_changes_nothing(untrained):
@@ -173,6 +175,30 @@ def test_the_centre_crop():
     ]
 
 
+def test_the_network_sees_the_prepared_image_resized():
+    model = SiameseModel(config(resize=8, input_size=8), SHAPE, 5)
+    half = SiameseModel(config(input_size=8), (8, 8, 1), 5)
+    half.set_weights(model.get_weights())
+    fine = np.random.default_rng(0).integers(0, 255, (3, 8, 8, 1), dtype=np.uint8)
+    coarse = fine.repeat(2, axis=1).repeat(2, axis=2)
+    # Antialiased halving of doubled pixels: each weighs its own pair 3/4 and its neighbours 1/4.
+    np.testing.assert_array_equal(model.view_all(coarse), resize(tf.constant(coarse), 8))
+    np.testing.assert_allclose(
+        model.embed_all(coarse), half.embed_all(model.view_all(coarse)), atol=1e-6
+    )
+
+
+def test_texture_joins_the_embedding():
+    model = SiameseModel(config(comparer="plda"), (32, 32, 1), 5)
+    pixels = np.random.default_rng(0).integers(0, 255, (12, 32, 32, 1), dtype=np.uint8)
+    chosen = TextureConfig(components=4)
+    embedder = Embedder(model, fit_texture(pixels, chosen, seed=0))
+    found = embedder.embed_all(pixels)
+    assert found.shape == (12, 8 + 4)
+    np.testing.assert_allclose(found[:, :8], model.embed_all(pixels), atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(found[:, 8:], axis=1), 1, rtol=1e-5)
+
+
 def test_embedding_an_image_and_its_mirror_image_gives_the_same_with_mirror():
     model = SiameseModel(
         config(network={"name": "cnn", "width": 4, "mirror": True}, input_size=16), SHAPE, 5
@@ -190,12 +216,12 @@ def exported(tmp_path_factory):
     model = SiameseModel(config(), SHAPE, 5)
     verifier = Verifier(
         lambda image: tf.reshape(tf.io.decode_raw(image, tf.uint8), (-1, *SHAPE)),
-        model.embed,
-        build_comparer(model),
+        Embedder(model),
+        epoch_comparer(model),
         8,
         threshold=0.75,
         slope=4.0,
-        tracked=[model.network],
+        tracked=[],
     )
     folder = tmp_path_factory.mktemp("model") / "Format-Serving"
     save_verifier(verifier, folder, {"threshold": 0.75})

@@ -1,0 +1,117 @@
+"""Local binary patterns by hand and against a plain loop."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.decomposition import PCA
+
+from components.trainer.config import TextureConfig
+from components.trainer.texture import (
+    BINS,
+    fit_texture,
+    local_binary_patterns,
+    texture_histograms,
+    texture_window,
+    uniform_bins,
+)
+
+
+def test_there_are_58_uniform_patterns_and_one_bin_for_the_rest():
+    bins = uniform_bins()
+    # 8 starts times 7 lengths of a run of ones, all zeros, all ones.
+    assert BINS == 8 * 7 + 2 + 1
+    assert sorted(set(bins.tolist())) == list(range(59))
+    assert (np.bincount(bins)[:58] == 1).all()
+    assert bins[0b01010101] == bins[0b00110011] == 58
+    assert bins[0b00001111] != 58
+
+
+def test_a_bright_point_is_seen_from_where_it_lies():
+    image = np.zeros((1, 5, 7, 1), np.float32)
+    image[0, 2, 4] = 100  # two to the right of (2, 2)
+    image[0, 2, 2] = 50
+    # Interior pixel (2, 2): only neighbour 0 (to the right) is at least 50.
+    found = local_binary_patterns(tf.constant(image[..., 0]))
+    assert found.shape == (1, 1, 3)
+    assert int(found[0, 0, 0]) == 0b00000001
+    # (2, 4) is brighter than all around it.
+    assert int(found[0, 0, 2]) == 0
+
+
+def test_a_flat_image_has_every_neighbour_at_least_as_bright():
+    found = local_binary_patterns(tf.fill((1, 9, 9), 131.0))
+    np.testing.assert_array_equal(found, np.full((1, 5, 5), 255))
+
+
+def plain_pattern(image: np.ndarray, y: int, x: int) -> int:
+    pattern = 0
+    for place in range(8):
+        angle = 2 * np.pi * place / 8
+        v, u = y - 2 * np.sin(angle), x + 2 * np.cos(angle)
+        v, u = round(v, 6), round(u, 6)
+        top, left = int(np.floor(v)), int(np.floor(u))
+        fv, fu = v - top, u - left
+        bottom, right = min(top + 1, len(image) - 1), min(left + 1, image.shape[1] - 1)
+        value = (
+            image[top, left] * (1 - fv) * (1 - fu)
+            + image[top, right] * (1 - fv) * fu
+            + image[bottom, left] * fv * (1 - fu)
+            + image[bottom, right] * fv * fu
+        )
+        pattern |= int(value >= image[y, x] - 1e-3) << place
+    return pattern
+
+
+def test_histograms_against_a_plain_loop():
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (2, 30, 30, 1), dtype=np.uint8)
+    config = TextureConfig(components=2)
+    # 30 px: 26 inside the circle, 3 blocks of 7, two cells a side.
+    assert texture_window(config, 30) == (0, 0, 25, 25)
+    found = texture_histograms(tf.constant(pixels), config).numpy().reshape(2, 2, 2, BINS)
+    bins = uniform_bins()
+    for image in range(2):
+        grey = pixels[image, :25, :25, 0].astype(np.float64)
+        for row in range(2):
+            for column in range(2):
+                counts = np.zeros(BINS)
+                for y in range(7 * row + 2, 7 * row + 16):
+                    for x in range(7 * column + 2, 7 * column + 16):
+                        counts[bins[plain_pattern(grey, y, x)]] += 1
+                np.testing.assert_allclose(
+                    found[image, row, column] ** 2, counts / 14**2, atol=1e-6
+                )
+
+
+def test_the_projection_is_that_of_principal_components():
+    random = np.random.default_rng(0)
+    # Four pictures under noise: three components stand out, as the decomposition needs.
+    kinds = random.integers(0, 256, (4, 25, 25, 1))[np.arange(40) % 4]
+    pixels = np.clip(kinds + random.normal(0, 4, kinds.shape), 0, 255).astype(np.uint8)
+    config = TextureConfig(components=3)
+    texture = fit_texture(pixels, config, seed=0)
+    described = texture_histograms(tf.constant(pixels), config).numpy()
+    expected = PCA(3, whiten=True, svd_solver="full").fit_transform(described)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    found = texture(tf.constant(pixels)).numpy()
+    # The sign of a component is free.
+    signs = np.sign((found * expected).sum(axis=0))
+    np.testing.assert_allclose(found * signs, expected, atol=1e-3)
+
+
+def test_colour_is_taken_as_luminance():
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 25, 25, 1), dtype=np.uint8)
+    config = TextureConfig(components=2)
+    grey = texture_histograms(tf.constant(pixels), config)
+    colour = texture_histograms(tf.constant(pixels.repeat(3, axis=3)), config)
+    np.testing.assert_allclose(grey, colour, atol=0.02)
+
+
+def test_a_box_smaller_than_a_cell_is_refused():
+    with pytest.raises(ValueError, match="18 px"):
+        texture_window(TextureConfig(box=(0.4, 0.0, 0.6, 1.0)), 40)
+
+
+def test_more_components_than_images_are_refused():
+    with pytest.raises(ValueError, match="fewer components"):
+        fit_texture(np.zeros((5, 25, 25, 1), np.uint8), TextureConfig(components=5), seed=0)
