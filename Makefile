@@ -28,10 +28,17 @@ outcome: setup  ## Print the outcome of the last run of CONFIG again
 data: setup  ## Draw the synthetic data that CONFIG asks for, without a run
 	@$(BIN)/faceauth-run --config $(CONFIG) --data-only
 
+.PHONY: report
+report: setup  ## Open the report of the last run of CONFIG, or print where it is
+	@$(BIN)/python -m pipeline.show_report $(CONFIG)
+
+.PHONY: kubeflow
+kubeflow: setup  ## Compile CONFIG for Kubeflow; pipeline/kubeflow_runner.py says what it needs
+	@TF_CPP_MIN_LOG_LEVEL=3 FACEAUTH_CONFIG=$(CONFIG) $(BIN)/python -m pipeline.kubeflow_runner
+
 .PHONY: tensorboard
-tensorboard: setup  ## Show the training curves of the last run of CONFIG
-	@logs=$$($(BIN)/python -m pipeline.run_records $(CONFIG) ModelRun) && \
-		exec $(BIN)/tensorboard --logdir "$$(dirname "$$logs")"
+tensorboard: setup  ## Show all runs of CONFIG in TensorBoard: curves, test measures, embeddings
+	@$(BIN)/python -m pipeline.show_tensorboard $(CONFIG) $(ARGS)
 
 .PHONY: serve
 serve: setup  ## Serve the pushed model: TensorFlow Serving in Docker, else a local server
@@ -42,8 +49,8 @@ loadtest: setup  ## Measure the served model under load, some three minutes: ARG
 	@$(BIN)/python -m serving.loadtest $(ARGS)
 
 .PHONY: test
-test: setup  ## Run the tests, but those that run a whole pipeline or take over a minute
-	@$(BIN)/pytest -m "not e2e and not slow" $(ARGS)
+test: setup  ## Run the tests, but those that take over a minute for themselves
+	@$(BIN)/pytest -m "not slow" $(ARGS)
 
 .PHONY: test-all
 test-all: setup  ## Run every test

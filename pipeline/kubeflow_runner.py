@@ -15,10 +15,11 @@ The config's section ``kubeflow`` (or ``FACEAUTH__KUBEFLOW__IMAGE`` and so on) h
 everywhere. Defining the pipeline reads the data for its fingerprint, and the spec holds the paths
 of the schemas: so compile inside the image, with the volume mounted.
 
-A spec does not say which volumes to mount. Where the platform does not do it by itself, set it for
-the namespace (PodDefaults), or on the tasks with kfp-kubernetes after loading the spec.
+A spec does not say which volumes to mount: set it for the namespace (PodDefaults), or on the tasks
+with kfp-kubernetes.
 """
 
+import sys
 from pathlib import Path
 
 from absl import logging
@@ -56,4 +57,7 @@ def compile_pipeline(config: PipelineConfig) -> Path:
 
 if __name__ == "__main__":
     logging.set_verbosity(logging.WARNING)
-    print(compile_pipeline(load_config()))
+    try:
+        print(compile_pipeline(load_config()))
+    except ValueError as error:  # What is wrong with the config or the data, ready to be read.
+        sys.exit(str(error))

@@ -16,6 +16,12 @@ def tree(tmp_path: Path) -> dict[str, Any]:
     return {
         "name": "faces",
         "runs_dir": str(tmp_path / "runs"),
-        "data": {"images": str(faces), "image_list": str(faces / "images.csv")},
+        "data": {
+            "images": str(faces),
+            "image_list": str(faces / "images.csv"),
+            # Two persons fall into each split.
+            "shares": {"train": 0.34, "val": 0.33, "test": 0.33},
+            "seed": 14,
+        },
         "serving": {"base_dir": str(tmp_path / "models")},
     }

@@ -1,6 +1,8 @@
 """The pipeline as a Kubeflow spec: every component, every edge, and what runs in the containers."""
 
-import importlib
+import argparse
+import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,9 @@ import yaml
 from google.protobuf import json_format
 from kfp import components as kfp_components
 from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
+from tensorflow_metadata.proto.v0 import statistics_pb2
+from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
+from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.utils import import_utils
 
 from components.anomaly_gate.component import DataVerdict
@@ -147,6 +152,89 @@ def test_containers_find_our_artifact_types_by_the_title_in_the_spec(spec: Pipel
         title = yaml.safe_load(artifact.artifact_type.instance_schema)["title"]
         found[name] = import_utils.import_class_by_path(title)
     assert found == {"AnomalyGate-images": DataVerdict, "Report": RunSummary}
+
+
+def run_as_container(spec: PipelineSpec, name: str, folder: Path, inputs: dict[str, Path]) -> Any:
+    """Runs a component as its container would: its arguments, with Kubeflow's part filled in.
+
+    Args:
+        spec: The compiled pipeline.
+        name: A component that has one artifact for each input.
+        folder: For what it writes, a folder an output.
+        inputs: The folder of each input.
+
+    Returns:
+        What it reports to Kubeflow.
+    """
+
+    def artifacts(definitions: Any, folders: dict[str, Path]) -> dict[str, Any]:
+        return {
+            key: {
+                "artifacts": [
+                    {
+                        "name": f"{name}/{key}",
+                        "uri": str(folders[key]),
+                        "type": json_format.MessageToDict(definition.artifact_type),
+                        "metadata": {"split_names": '["train"]'} if key in inputs else {},
+                    }
+                ]
+            }
+            for key, definition in definitions.artifacts.items()
+        }
+
+    part, task = spec.components[name], spec.root.dag.tasks[name]
+    outputs = part.output_definitions
+    report = folder / "report.json"
+    executor_input = {
+        "inputs": {
+            "parameterValues": {
+                key: json_format.MessageToDict(value.runtime_value.constant)
+                for key, value in task.inputs.parameters.items()
+            },
+            "artifacts": artifacts(part.input_definitions, inputs),
+        },
+        "outputs": {
+            "artifacts": artifacts(outputs, {key: folder / key for key in outputs.artifacts}),
+            "outputFile": str(report),
+        },
+    }
+    arguments = executors(spec)[name]["container"]["args"]
+    filled = [json.dumps(executor_input) if text == "{{$}}" else text for text in arguments]
+    named = {
+        flag.removeprefix("--"): text for flag, text in zip(filled[::2], filled[1::2], strict=True)
+    }
+    kubeflow_v2_run_executor.main((argparse.Namespace(**named), []))
+    return json.loads(report.read_text())["artifacts"]
+
+
+def test_the_first_component_runs_as_a_container(spec: PipelineSpec, tmp_path: Path) -> None:
+    report = run_as_container(spec, "PairExampleGen", tmp_path, {})
+    assert set(report) == {"images", "pairs"}
+    [images] = report["images"]["artifacts"]
+    assert images["uri"] == str(tmp_path / "images")
+    assert json.loads(images["metadata"]["split_names"]) == ["train", "val", "test"]
+    for kind in ("images", "pairs"):
+        for split in ("train", "val", "test"):
+            assert any((tmp_path / kind / f"Split-{split}").iterdir())
+
+
+def test_a_component_with_an_artifact_type_of_ours_runs_as_a_container(
+    spec: PipelineSpec, tmp_path: Path
+) -> None:
+    statistics = statistics_pb2.DatasetFeatureStatisticsList()
+    statistics.datasets.add(num_examples=9)
+    files = {
+        "statistics": ("FeatureStats.pb", statistics),
+        "anomalies": ("SchemaDiff.pb", Anomalies()),
+    }
+    for key, (name, message) in files.items():
+        path = tmp_path / key / "Split-train" / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(message.SerializeToString())
+    inputs = {key: tmp_path / key for key in files}
+    report = run_as_container(spec, "AnomalyGate-pairs", tmp_path / "gate", inputs)
+    [verdict] = report["verdict"]["artifacts"]
+    assert json.loads((Path(verdict["uri"]) / "verdict.json").read_text())["passed"] is True
 
 
 def test_without_a_baseline_nothing_is_imported(tree: dict[str, Any]) -> None:
