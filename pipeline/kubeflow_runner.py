@@ -1,22 +1,18 @@
-"""Compiles the pipeline to a Kubeflow Pipelines v2 spec: ``python -m pipeline.kubeflow_runner``.
+"""Compiles the pipeline to a Kubeflow Pipelines v2 spec: ``make kubeflow``.
 
 The config's section ``kubeflow`` (or ``FACEAUTH__KUBEFLOW__IMAGE`` and so on) has to give:
 
-* ``image``: a container image with this package and the packages of ``requirements.lock``. Every
-  component runs in it, by its dotted name.
+* ``image``: a container image with this package and those of ``requirements.lock``, for every step.
 * ``pipeline_root``: a folder on a volume that every pod mounts. Our components open plain paths, so
   a bucket has to be mounted (Vertex AI shows each one below ``/gcs``, Cloud Storage FUSE does the
-  same on GKE); ``gs://`` itself does not do.
-* ``baseline`` (optional): the folder of the Model artifact to compare with. Looking up the last
-  blessed one takes ML Metadata, which a compiled spec cannot ask; without ``baseline`` the bounds
-  on change are not applied.
+  same on GKE); ``gs://`` itself does not do. A spec does not say which volumes to mount: set it for
+  the namespace (PodDefaults), or on the tasks with kfp-kubernetes.
+* ``baseline`` (optional): the folder of the Model artifact to compare with. A spec cannot ask ML
+  Metadata for the last blessed one; without ``baseline``, no bound on change is applied.
 
-``data.images``, the lists and ``serving.base_dir`` must lie on such a volume too, at one path
-everywhere. Defining the pipeline reads the data for its fingerprint, and the spec holds the paths
-of the schemas: so compile inside the image, with the volume mounted.
-
-A spec does not say which volumes to mount: set it for the namespace (PodDefaults), or on the tasks
-with kfp-kubernetes.
+``data.images``, the lists and ``serving.base_dir`` must lie on such a volume too. Defining the
+pipeline reads the data for its fingerprint, and the spec holds the paths of the schemas: so compile
+inside the image, with the volume mounted where the pods mount it.
 """
 
 import sys
