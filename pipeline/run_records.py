@@ -28,11 +28,13 @@ class Artifact:
         type_name: For example ``Model`` or ``PushedModel``.
         uri: Its folder.
         properties: Its custom properties.
+        id: ML Metadata's number for it.
     """
 
     type_name: str
     uri: str
     properties: Mapping[str, int | float | str]
+    id: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,15 @@ class Execution:
         node: The component's id in the pipeline.
         state: ML Metadata's word: ``COMPLETE``, ``CACHED``, ``FAILED``, ``RUNNING``, …
         outputs: What it made, or what the cache gave for it.
+        began: Seconds since the epoch.
+        ended: When its state last changed; seconds since the epoch.
     """
 
     node: str
     state: str
     outputs: tuple[Artifact, ...]
+    began: float = 0.0
+    ended: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,9 @@ def _execution(store: Store, execution: Proto) -> Execution:
         node=nodes[0] if nodes else execution.type,
         state=protos.Execution.State.Name(execution.last_known_state),
         outputs=tuple(_artifact(each) for each in store.get_artifacts_by_id(outputs)),
+        # ML Metadata counts milliseconds.
+        began=execution.create_time_since_epoch / 1000,
+        ended=execution.last_update_time_since_epoch / 1000,
     )
 
 
@@ -170,7 +179,7 @@ def _artifact(artifact: Proto) -> Artifact:
         if kind in ("int_value", "double_value", "string_value"):
             properties[key] = getattr(value, kind)
     # Our own types carry the name of a package for Kubeflow: components.RunSummary.
-    return Artifact(artifact.type.rpartition(".")[2], artifact.uri, properties)
+    return Artifact(artifact.type.rpartition(".")[2], artifact.uri, properties, artifact.id)
 
 
 def main(argv: list[str] | None = None) -> int:

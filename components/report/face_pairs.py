@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from components import features
+from components.report.scored_pairs import ScoredPairs
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,15 @@ class PairIds:
     Attributes:
       a: bytes ``[P]``, image ids.
       b: bytes ``[P]``, image ids.
-      identities: The identity of each image.
     """
 
     a: np.ndarray
     b: np.ndarray
-    identities: dict[bytes, bytes]
+
+    def identities(self, pairs: ScoredPairs) -> dict[bytes, bytes]:
+        """Who is shown, by image id."""
+        found = dict(zip(self.a.tolist(), pairs.identities_a.tolist(), strict=True))
+        return found | dict(zip(self.b.tolist(), pairs.identities_b.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -58,19 +62,11 @@ def read_pair_ids(folder: str | Path) -> PairIds:
     """
     import tensorflow as tf
 
-    keys = (
-        features.IMAGE_ID_A,
-        features.IMAGE_ID_B,
-        features.IDENTITY_A,
-        features.IDENTITY_B,
-    )
+    keys = (features.IMAGE_ID_A, features.IMAGE_ID_B)
     types = {key: tf.io.FixedLenFeature([], tf.string) for key in keys}
     rows = tf.data.TFRecordDataset(_files(folder)).batch(16_384)
     batches = list(rows.map(lambda row: tf.io.parse_example(row, types)).as_numpy_iterator())
-    a, b, of_a, of_b = (np.concatenate([batch[key] for batch in batches]) for key in keys)
-    identities = dict(zip(a.tolist(), of_a.tolist(), strict=True))
-    identities |= dict(zip(b.tolist(), of_b.tolist(), strict=True))
-    return PairIds(a, b, identities)
+    return PairIds(*(np.concatenate([batch[key] for batch in batches]) for key in keys))
 
 
 def worst_rows(

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from components import features
-from components.metrics.bootstrap import Interval, bootstrap
 from components.report import data_facts, face_pairs
 from components.report.config import ReportConfig
 from components.report.face_pairs import PairIds
-from components.report.page import FARS, RunContent
+from components.report.page import RunContent
 from components.report.scored_pairs import ScoredPairs
 
 
@@ -42,15 +41,6 @@ class Folders:
 def split_folder(artifact: Path, split: str) -> Path:
     """Where an Examples artifact keeps a split."""
     return artifact / f"Split-{split}"
-
-
-def test_intervals(
-    pairs: ScoredPairs, ids: PairIds, threshold: float, seed: int
-) -> dict[str, Interval]:
-    """95 % intervals over all test pairs."""
-    a = np.array([ids.identities[each] for each in ids.a.tolist()])
-    b = np.array([ids.identities[each] for each in ids.b.tolist()])
-    return bootstrap(pairs.distances, pairs.labels, a, b, threshold, fars=FARS, seed=seed)
 
 
 def gather(
@@ -105,7 +95,6 @@ def gather(
         summary=summary,
         decision=decision,
         pairs=pairs,
-        intervals=test_intervals(pairs, ids, decision["threshold"], config.seed),
         training=json.loads((folders.model_run / "training.json").read_text(encoding="utf-8")),
         data={
             "counts": data_facts.read_counts(folders.images, folders.pairs),

@@ -4,16 +4,15 @@ The parts are those of Mitchell et al., "Model Cards for Model Reporting" (2019)
 original; the HTML is made from it.
 """
 
+from pathlib import PurePath
 from typing import Any
 
-import numpy as np
 import yaml
 from markdown import markdown
 from markupsafe import Markup
 
-from components.metrics import calibration
 from components.report.config import ReportConfig
-from components.report.page import RunContent, error_rates, headlines, slice_rows
+from components.report.page import RunContent, group_rows, headlines
 from components.report.templates import render
 
 
@@ -38,8 +37,6 @@ def model_card(content: RunContent, config: ReportConfig) -> str:
       config: Holds the owner's words.
     """
     run = yaml.safe_load(content.lineage["config"])
-    scores = content.pairs.scores.astype(np.float64)
-    labels = content.pairs.labels
     return render(
         "model_card.md.j2",
         content=content,
@@ -48,11 +45,9 @@ def model_card(content: RunContent, config: ReportConfig) -> str:
         training=_training(content),
         counts=content.data["counts"],
         headlines=headlines(content),
-        slices=slice_rows(content.summary["slices"]),
-        rates=error_rates(content.overall),
-        brier=calibration.brier_score(scores, labels),
-        calibration_error=calibration.expected_calibration_error(scores, labels),
-        source=run["data"]["images"],
+        slices=group_rows(content.summary["slices"]),
+        # Where it lies on this machine is nobody else's business.
+        source="/".join(PurePath(run["data"]["images"]).parts[-2:]),
         synthetic=run.get("synthetic") is not None,
     )
 

@@ -99,8 +99,10 @@ def write_tensorboard(
       config: How many images, and whether their faces are shown.
     """
     values = {row.key: row.value for row in headlines(content) if row.value is not None}
-    projector.write_scalars(folder, values, content.summary)
-    chosen = projector.choose_images(ids.identities, config.projector_images, config.seed)
+    verdict = {key: content.summary[key] for key in ("blessed", "reasons", "threshold")}
+    projector.write_scalars(folder, values, verdict)
+    identities = ids.identities(content.pairs)
+    chosen = projector.choose_images(identities, config.projector_images, config.seed)
     if not chosen:
         return
     files = read_image_files(split_folder(images, features.TEST), chosen)
@@ -108,7 +110,7 @@ def write_tensorboard(
     projector.write_projector(
         folder,
         chosen,
-        ids.identities,
+        identities,
         projector.embed(model, ordered),
         ordered if config.faces else None,
     )

@@ -141,5 +141,5 @@ def write_scalars(folder: Path, values: Mapping[str, float], text: Mapping[str, 
     with writer.as_default(step=0):
         for name, value in values.items():
             tf.summary.scalar(f"test/{name}", value)
-        tf.summary.text("test/summary", f"```\n{json.dumps(text, indent=2)}\n```")
+        tf.summary.text("test/verdict", f"```\n{json.dumps(text, indent=2)}\n```")
     writer.close()

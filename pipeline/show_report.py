@@ -1,0 +1,116 @@
+"""Opens the report of a pipeline's newest run, or says where it is: what ``make report`` calls.
+
+The pages are copied out of the run's artifact into the folder of the runs, where the report also
+gets how long each component took, which Report itself cannot know.
+"""
+
+import argparse
+import os
+import sys
+import webbrowser
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from pipeline.run_records import RUN_SUMMARY, RunRecord, last_run
+from pipeline.run_summary import short_path
+
+_REPORT: Final = "report.html"
+_TFMA: Final = "tfma.html"
+_OTHERS: Final = (_TFMA, "model_card.html", "model_card.md", "summary.json")
+
+
+class NoReportError(Exception):
+    """There is nothing to show; the message says why and what to do."""
+
+
+def assemble(run: RunRecord, target: Path) -> Path:
+    """Copies the pages of a run and puts the times into its report.
+
+    Args:
+        run: From ``last_run``.
+        target: The folder to put them in.
+
+    Returns:
+        The report.
+
+    Raises:
+        NoReportError: The run made no report.
+    """
+    from components.report.templates import write_text
+    from components.report.times import ComponentTime, with_times
+
+    artifact = run.artifact(RUN_SUMMARY)
+    source = Path(artifact.uri) if artifact else None
+    if source is None or not (source / _REPORT).is_file():
+        failed = f" ({', '.join(run.failed)} failed)" if run.failed else ""
+        raise NoReportError(f"run {run.run_id} made no report{failed}; run the pipeline again")
+    components = [
+        ComponentTime(
+            each.node,
+            each.state,
+            each.ended - each.began,
+            ", ".join(f"{output.type_name} {output.id}" for output in each.outputs),
+        )
+        for each in run.executions
+    ]
+    ended = max(each.ended for each in run.executions)
+    target.mkdir(parents=True, exist_ok=True)
+    page = (source / _REPORT).read_text(encoding="utf-8")
+    started = f"{datetime.fromtimestamp(run.started):%Y-%m-%d %H:%M}"
+    report = target / _REPORT
+    write_text(report, with_times(page, components, started, ended - run.started))
+    for name in _OTHERS:
+        if (source / name).is_file():
+            write_text(target / name, (source / name).read_text(encoding="utf-8"))
+    return report
+
+
+def can_open(environment: Mapping[str, str]) -> bool:
+    """Whether there is a screen to open a browser on."""
+    return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Open the report of the newest run and TFMA's view of it, or print where they are."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.show_report", description=main.__doc__
+    )
+    parser.add_argument("config", type=Path, help="the pipeline's config file")
+    parser.add_argument("--print", action="store_true", help="open nothing")
+    args = parser.parse_args(argv)
+
+    from pipeline.config import ConfigError, load_config
+
+    try:
+        config = load_config(args.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    run = last_run(config.metadata_path)
+    if run is None:
+        print(
+            f"no run in {config.metadata_path}; `make run CONFIG={args.config}` makes one",
+            file=sys.stderr,
+        )
+        return 1
+    try:
+        report = assemble(run, config.root / "report")
+    except (NoReportError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for name, path in (
+        ("report", report),
+        ("TFMA view", report.with_name(_TFMA)),
+        ("model card", report.with_name("model_card.html")),
+    ):
+        print(f"{name:<10}  {short_path(path)}")
+    if can_open(os.environ) and not args.print:
+        webbrowser.open(report.as_uri())
+        webbrowser.open(report.with_name(_TFMA).as_uri())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
