@@ -41,14 +41,17 @@ setup(
     package_data={
         "schemas": ["*.pbtxt"],
         "pipeline": ["configs/*.yaml"],
+        "components.report": ["static/*", "templates/*"],
         "serving.tf_serving": ["*.config", "*.txt", "*.yaml", "kubernetes/*.yaml"],
     },
     install_requires=[
         "apache-beam[gcp]==2.65.0",
         # 2.28 and later scan every installed distribution at import on Python 3.10.
         "google-api-core<2.25",
+        "Jinja2",
         # Older releases have known deserialisation vulnerabilities (CVE-2025-1550 and later).
         "keras>=3.12.4,<3.13",
+        "Markdown",
         "matplotlib",
         "numpy<2",
         "Pillow",
@@ -70,7 +73,6 @@ setup(
         "postgresql": ["psycopg[binary]>=3.2"],
         "kubeflow": KUBEFLOW,
         "tuning": TUNING,
-        "report": ["Jinja2", "plotly"],
         "dev": DEV,
     },
     entry_points={
