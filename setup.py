@@ -22,6 +22,8 @@ DEV = [
     "mypy",
     "pytest",
     "ruff",
+    # Drives the browser (Debian: chromium, chromium-driver) in the tests of the web page.
+    "selenium",
     "types-PyYAML",
 ]
 
@@ -43,6 +45,7 @@ setup(
         "pipeline": ["configs/*.yaml"],
         "components.report": ["static/*", "templates/*"],
         "serving.tf_serving": ["*.config", "*.txt", "*.yaml", "kubernetes/*.yaml"],
+        "serving.web": ["static/*"],
     },
     install_requires=[
         "apache-beam[gcp]==2.65.0",

@@ -1,0 +1,161 @@
+"""The web application: one page, and the three calls it makes."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from serving.client.errors import InvalidRequestError, ServingError
+from serving.enrolment.authenticator import Authenticator
+from serving.enrolment.errors import EnrolmentError, ModelChangedError, NotEnrolledError
+from serving.web.quality import complaint
+
+_STATIC: Final = Path(__file__).with_name("static")
+_MAX_BODY: Final = 16 * 2**20
+# The contract: same person from this score on.
+THRESHOLD: Final = 0.5
+_HEADERS: Final = {
+    # Nothing from elsewhere; photos are shown from the browser's own memory.
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class _BadRequest(Exception):
+    """The page would not send this."""
+
+
+class _Unusable(Exception):
+    """A photo is not good enough; the message is for the person in front of the camera."""
+
+    def __init__(self, photo: int, message: str) -> None:
+        super().__init__(message)
+        self.photo = photo
+
+
+def web_app(authenticator: Authenticator) -> Starlette:
+    """Returns the ASGI application.
+
+    Args:
+        authenticator: What decides. The page shows its answers; it keeps no photo.
+    """
+
+    def enroll(content: dict[str, Any]) -> dict[str, Any]:
+        return {"templates": authenticator.enroll(_id(content), _photos(content))}
+
+    def authenticate(content: dict[str, Any]) -> dict[str, Any]:
+        decision = authenticator.authenticate(_id(content), _photos(content)[0])
+        return {
+            "accepted": decision.accepted,
+            "score": decision.score,
+            "threshold": THRESHOLD,
+            "templates": decision.templates,
+        }
+
+    def forget(content: dict[str, Any]) -> dict[str, Any]:
+        return {"deleted": authenticator.forget(_id(content))}
+
+    return Starlette(
+        routes=[
+            Route("/", lambda request: FileResponse(_STATIC / "index.html")),
+            Route("/api/enroll", _call(enroll), methods=["POST"]),
+            Route("/api/authenticate", _call(authenticate), methods=["POST"]),
+            Route("/api/forget", _call(forget), methods=["POST"]),
+            Mount("/static", StaticFiles(directory=_STATIC)),
+        ],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=_with_headers)],
+    )
+
+
+def _call(act: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        try:
+            content = await _content(request)
+            return JSONResponse(await run_in_threadpool(act, content))
+        except _BadRequest as error:
+            return _error(400, str(error))
+        except _Unusable as error:
+            return JSONResponse({"error": str(error), "photo": error.photo}, 422)
+        except NotEnrolledError:
+            return _error(404, "Nobody is enrolled under this ID. Enrol first.")
+        except ModelChangedError:
+            return _error(409, "The model has changed since this ID was enrolled. Enrol again.")
+        except EnrolmentError as error:
+            return _error(400, str(error))
+        except InvalidRequestError:
+            return _error(422, "The photo cannot be used. Take another one.")
+        except ServingError as error:
+            return _error(502, f"The model server does not answer: {error}")
+
+    return answer
+
+
+async def _content(request: Request) -> dict[str, Any]:
+    # A form on another site can post here, but neither as JSON nor from this origin.
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise _BadRequest(f"a request from {origin[:100]} is not answered")
+    if request.headers.get("content-type", "").split(";")[0] != "application/json":
+        raise _BadRequest("the body must be application/json")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MAX_BODY:
+            raise _BadRequest(f"the photos are larger than {_MAX_BODY} bytes together")
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _BadRequest("the body is not JSON") from None
+    if not isinstance(content, dict):
+        raise _BadRequest("the body must be a JSON object")
+    return content
+
+
+def _id(content: dict[str, Any]) -> str:
+    identity = content.get("id")
+    if not isinstance(identity, str) or not identity.strip():
+        raise _BadRequest("Type an ID.")
+    return identity.strip()
+
+
+def _photos(content: dict[str, Any]) -> list[bytes]:
+    texts = content.get("photos")
+    if not isinstance(texts, list) or not texts or not all(isinstance(one, str) for one in texts):
+        raise _BadRequest("Add at least one photo.")
+    photos = []
+    for number, text in enumerate(texts):
+        try:
+            photo = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            raise _BadRequest("a photo is not base64") from None
+        reason = complaint(photo)
+        if reason is not None:
+            raise _Unusable(number, reason)
+        photos.append(photo)
+    return photos
+
+
+def _error(status: int, message: str) -> Response:
+    return JSONResponse({"error": message}, status)
+
+
+async def _with_headers(request: Request, proceed: RequestResponseEndpoint) -> Response:
+    response = await proceed(request)
+    response.headers.update(_HEADERS)
+    return response

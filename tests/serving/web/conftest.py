@@ -1,0 +1,48 @@
+"""The page, served on a free port by a thread, on the toy model."""
+
+import io
+import socket
+import threading
+import time
+
+import pytest
+import uvicorn
+from PIL import Image
+
+from serving.client import Client, Endpoint
+from serving.enrolment import Authenticator, TemplateCipher, TemplateStore, new_key
+from serving.web.app import web_app
+
+
+@pytest.fixture
+def page_url(toy_server, tmp_path):
+    """The page's address; its store is empty at first."""
+    store = TemplateStore(f"sqlite:///{tmp_path}/web.db", TemplateCipher(new_key()))
+    listening = socket.create_server(("127.0.0.1", 0))
+    with Client(Endpoint(toy_server.rest_url)) as client:
+        app = web_app(Authenticator(client, store))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+    store.close()
+
+
+@pytest.fixture
+def face(png):
+    """Makes the photo of a person: the 16 x 16 picture of a seed, six times as large.
+
+    Its pixels are blocks, so that the toy model sees the small picture again.
+    """
+
+    def make(seed):
+        small = Image.open(io.BytesIO(png(seed)))
+        buffer = io.BytesIO()
+        small.resize((96, 96), Image.Resampling.NEAREST).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    return make
