@@ -21,6 +21,7 @@ from components.metrics.decision import DecisionConfig
 from components.metrics.fairness import FairnessConfig
 from components.pair_example_gen.config import DataConfig
 from components.report.config import ReportConfig
+from components.pair_scorer.config import ScoringConfig
 from components.section import Section
 from components.trainer.config import TrainingConfig
 from components.transform.config import ImageConfig
@@ -146,6 +147,7 @@ class PipelineConfig(Section):
     image: ImageConfig = ImageConfig()
     training: TrainingConfig = TrainingConfig()
     decision: DecisionConfig = DecisionConfig()
+    scoring: ScoringConfig = ScoringConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     report: ReportConfig = ReportConfig()
     serving: ServingConfig = ServingConfig()

@@ -156,7 +156,10 @@ def create_pipeline(
             pairs=faces.outputs["pairs"],
             model=model,
             baseline_model=baseline,
-            code_digest=code_digest("pair_scorer", "features"),
+            scoring=config.scoring,
+            code_digest=code_digest(
+                "pair_scorer", "pair_example_gen/records", "features", "section"
+            ),
         )
     )
     evaluator = add(

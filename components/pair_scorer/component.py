@@ -8,6 +8,7 @@ from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components import features
+from components.pair_scorer.config import ScoringConfig
 from components.pair_scorer.executor import PairScorerExecutor
 
 
@@ -16,6 +17,7 @@ class PairScorerSpec(ComponentSpec):
 
     PARAMETERS = {
         "splits": ExecutionParameter(type=str),
+        "scoring": ExecutionParameter(type=str),
         "code_digest": ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -39,8 +41,9 @@ class PairScorer(base_beam_component.BaseBeamComponent):
       baseline_model: The model to compare it with; may resolve to none.
       code_digest: Of the scorer's source, for the cache.
       splits: Which splits to score.
+      scoring: What it may use.
 
-    Output ``scored_pairs``: the pairs, each with ``candidate_distance`` and ``candidate_score`` and,
+    Output ``scored_pairs``: the pairs, each with ``candidate_distance``, ``candidate_score`` and,
     where there is a baseline, ``baseline_distance`` and ``baseline_score``.
     """
 
@@ -55,6 +58,7 @@ class PairScorer(base_beam_component.BaseBeamComponent):
         code_digest: str,
         baseline_model: BaseChannel | None = None,
         splits: Sequence[str] = (features.TEST,),
+        scoring: ScoringConfig | None = None,
     ):
         super().__init__(
             spec=PairScorerSpec(
@@ -63,6 +67,7 @@ class PairScorer(base_beam_component.BaseBeamComponent):
                 model=model,
                 baseline_model=baseline_model,
                 splits=json.dumps(list(splits)),
+                scoring=(scoring or ScoringConfig()).model_dump_json(),
                 code_digest=code_digest,
                 scored_pairs=Channel(type=standard_artifacts.Examples),
             )

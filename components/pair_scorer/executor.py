@@ -8,10 +8,13 @@ from absl import logging
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.pair_example_gen.records import UNFINISHED
+from components.pair_scorer.config import ScoringConfig
 from components.pair_scorer.scoring import COUNTERS, score_split
 
 
@@ -24,9 +27,14 @@ class PairScorerExecutor(BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Runs. See ``PairScorer`` for the inputs and outputs."""
+        """Runs. See ``PairScorer`` for the inputs and outputs.
+
+        Raises:
+          ValueError: A split has no files, no pairs, or pairs that name unknown images.
+        """
         self._log_startup(input_dict, output_dict, exec_properties)
         splits = json.loads(exec_properties["splits"])
+        config = ScoringConfig.model_validate_json(exec_properties["scoring"])
         models = [artifact_utils.get_single_instance(input_dict["model"])]
         if input_dict.get("baseline_model"):
             models.append(artifact_utils.get_single_instance(input_dict["baseline_model"]))
@@ -40,21 +48,33 @@ class PairScorerExecutor(BaseBeamExecutor):
         examples_utils.set_payload_format(output, example_gen_pb2.FORMAT_TF_EXAMPLE)
         pipeline = self._make_beam_pipeline()
         for split in splits:
-            folder = artifact_utils.get_split_uri([output], split)
             score_split(
                 pipeline,
                 split,
-                io_utils.all_files_pattern(
-                    artifact_utils.get_split_uri(input_dict["images"], split)
-                ),
-                io_utils.all_files_pattern(
-                    artifact_utils.get_split_uri(input_dict["pairs"], split)
-                ),
+                split_files(input_dict["images"], split),
+                split_files(input_dict["pairs"], split),
                 paths,
-                os.path.join(folder, "scored_pairs"),
+                output.uri,
+                config.embedding_memory_mb * 2**20,
             )
         result = pipeline.run()
         result.wait_until_finish()
+        unfinished = os.path.join(output.uri, UNFINISHED)
+        if fileio.exists(unfinished):
+            fileio.rmtree(unfinished)
         for counter in result.metrics().query()["counters"]:
             if counter.key.metric.namespace == COUNTERS:
                 logging.info("PairScorer: %s %d", counter.key.metric.name, counter.committed)
+
+
+def split_files(artifacts: list[types.Artifact], split: str) -> list[str]:
+    """The files of a split, sorted.
+
+    Raises:
+      ValueError: There is none.
+    """
+    folder = artifact_utils.get_split_uri(artifacts, split)
+    files = sorted(str(path) for path in fileio.glob(io_utils.all_files_pattern(folder)))
+    if not files:
+        raise ValueError(f"{folder} holds no file; run the component that writes it again")
+    return files

@@ -1,24 +1,28 @@
 """The Beam pipeline of PairScorer."""
 
 import functools
-from collections.abc import Iterable, Iterator
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import tensorflow as tf
 from apache_beam.utils import shared
 from tfx_bsl.coders import example_coder
-from tfx_bsl.tfxio import tf_example_record
 
 from components import features
-from components.pair_scorer.table import EmbeddingTable
+from components.pair_example_gen.records import UNFINISHED, write_shard
+from components.pair_scorer.pace import Pace
+from components.pair_scorer.table import Chunk, EmbeddingTable, write_chunk
 
 EMBED_BATCH = 256
 PAIR_BATCH = 16_384
+# A chunk of embeddings is written when it has this many images.
+IMAGES_A_CHUNK = 32 * EMBED_BATCH
 COUNTERS = "PairScorer"
-
-Chunk = tuple[np.ndarray, tuple[np.ndarray, ...]]
 
 _SCORE_COLUMNS = (
     (features.CANDIDATE_DISTANCE, features.CANDIDATE_SCORE),
@@ -26,14 +30,24 @@ _SCORE_COLUMNS = (
 )
 
 
+@dataclass(frozen=True)
+class Named:
+    """What the pairs of a split name.
+
+    Attributes:
+      ids: bytes, the distinct images.
+      pairs: How many pairs there are.
+    """
+
+    ids: frozenset[bytes]
+    pairs: int
+
+
 class _Models:
     """The loaded SavedModels; one instance a process, however many threads and bundles."""
 
     def __init__(self, paths: tuple[str, ...]):
-        import tensorflow as tf
-
         self.models = [tf.saved_model.load(path) for path in paths]
-        self.tf = tf
 
     @staticmethod
     def acquire(handle: shared.Shared, paths: tuple[str, ...]) -> "_Models":
@@ -54,39 +68,146 @@ def column(batch: pa.RecordBatch, name: str) -> np.ndarray:
     return found.astype(np.bytes_) if found.dtype == object else found
 
 
+def _records(path: str) -> tf.data.TFRecordDataset:
+    # As TFX's own readers do: the suffix tells how a file is compressed.
+    return tf.data.TFRecordDataset(path, compression_type="GZIP" if path.endswith(".gz") else "")
+
+
+def pair_batches(path: str) -> Iterator[pa.RecordBatch]:
+    """Reads a shard of pairs, ``PAIR_BATCH`` at a time, whatever columns it has."""
+    decoder = example_coder.ExamplesToRecordBatchDecoder()
+    for rows in _records(path).batch(PAIR_BATCH).prefetch(1).as_numpy_iterator():
+        yield decoder.DecodeBatch(rows.tolist())
+
+
+def image_batches(path: str, wanted: frozenset[bytes]) -> Iterator[tuple[np.ndarray, tf.Tensor]]:
+    """Reads those images of a shard that are wanted: ids and encoded images, by the batch."""
+    ids = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(
+            tf.constant(list(wanted), tf.string), tf.ones(len(wanted), tf.int64)
+        ),
+        default_value=0,
+    )
+    types = {
+        features.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
+        features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string),
+    }
+    images = (
+        _records(path)
+        .batch(EMBED_BATCH)
+        .map(lambda rows: tf.io.parse_example(rows, types))
+        .unbatch()
+        .filter(lambda row: ids.lookup(row[features.IMAGE_ID]) == 1)
+        .batch(EMBED_BATCH)
+        # The next batch is read while this one is embedded.
+        .prefetch(1)
+    )
+    for batch in images:
+        yield batch[features.IMAGE_ID].numpy().astype(np.bytes_), batch[features.IMAGE_ENCODED]
+
+
+def read_named(path: str) -> Named:
+    """What the pairs of a shard name."""
+    types = {
+        name: tf.io.FixedLenFeature([], tf.string)
+        for name in (features.IMAGE_ID_A, features.IMAGE_ID_B)
+    }
+    ids: set[bytes] = set()
+    pairs = 0
+    for rows in _records(path).batch(PAIR_BATCH):
+        named = tf.concat(list(tf.io.parse_example(rows, types).values()), 0)
+        ids.update(tf.unique(named)[0].numpy().tolist())
+        pairs += len(rows)
+    return Named(frozenset(ids), pairs)
+
+
+def _all_named(parts: Iterable[Named]) -> Named:
+    found = list(parts)
+    return Named(
+        frozenset().union(*(part.ids for part in found)), sum(part.pairs for part in found)
+    )
+
+
 class _Embed(beam.DoFn):
-    def __init__(self, paths: tuple[str, ...], handle: shared.Shared):
-        self._paths, self._handle = paths, handle
+    """Embeds the wanted images of a shard with every model, each image read and sent once."""
+
+    def __init__(self, paths: tuple[str, ...], folder: str, handle: shared.Shared):
+        self._paths, self._folder, self._handle = paths, folder, handle
         self._images = beam.metrics.Metrics.counter(COUNTERS, "images_embedded")
 
     def setup(self) -> None:
         self._models = _Models.acquire(self._handle, self._paths)
+        self._pace = Pace("images embedded")
 
-    def process(self, rows: list[tuple[bytes, bytes]]) -> Iterator[Chunk]:
-        tf = self._models.tf
-        images = tf.constant([encoded for _, encoded in rows])
-        embeddings = tuple(
-            model.signatures["embed"](image=images)["embedding"].numpy()
-            for model in self._models.models
-        )
-        self._images.inc(len(rows))
-        yield np.array([image_id for image_id, _ in rows]), embeddings
+    def process(self, path: str, named: Named) -> Iterator[Chunk]:
+        ids: list[np.ndarray] = []
+        embeddings: list[tuple[np.ndarray, ...]] = []
+        part = 0
+
+        def chunk() -> Chunk:
+            return write_chunk(
+                posixpath.join(self._folder, f"{posixpath.basename(path)}-{part:05d}"),
+                np.concatenate(ids),
+                [np.concatenate(model) for model in zip(*embeddings, strict=True)],
+            )
+
+        for batch_ids, images in image_batches(path, named.ids):
+            ids.append(batch_ids)
+            embeddings.append(
+                tuple(
+                    model.signatures["embed"](image=images)["embedding"].numpy()
+                    for model in self._models.models
+                )
+            )
+            self._images.inc(len(batch_ids))
+            self._pace.add(len(batch_ids), len(named.ids))
+            if len(ids) * EMBED_BATCH >= IMAGES_A_CHUNK:
+                yield chunk()
+                ids, embeddings, part = [], [], part + 1
+        if ids:
+            yield chunk()
 
 
 class _Score(beam.DoFn):
-    def __init__(self, paths: tuple[str, ...], handle: shared.Shared):
-        self._paths, self._handle = paths, handle
+    """Scores a shard of pairs, and writes it under its own name."""
+
+    def __init__(
+        self,
+        paths: tuple[str, ...],
+        uri: str,
+        split: str,
+        max_bytes: int,
+        models: shared.Shared,
+        tables: shared.Shared,
+    ):
+        self._paths, self._uri, self._split = paths, uri, split
+        self._max_bytes, self._models_handle, self._tables_handle = max_bytes, models, tables
         self._pairs = beam.metrics.Metrics.counter(COUNTERS, "pairs_scored")
 
     def setup(self) -> None:
-        self._models = _Models.acquire(self._handle, self._paths)
+        self._models = _Models.acquire(self._models_handle, self._paths)
+        self._pace = Pace("pairs scored")
 
-    def process(self, batch: pa.RecordBatch, table: EmbeddingTable) -> Iterable[bytes]:
-        tf = self._models.tf
+    def process(self, path: str, named: Named, chunks: Sequence[Chunk]) -> Iterator[int]:
+        # In order, so that the runner's order of work shows nowhere.
+        parts = sorted(chunks, key=lambda chunk: chunk.prefix)
+        table = self._tables_handle.acquire(
+            functools.partial(EmbeddingTable.from_chunks, parts, self._max_bytes), tag=self._split
+        )
+        name = posixpath.basename(path).removesuffix(".gz")
+        write_shard(self._uri, self._split, f"scored_{name}", self._rows(path, table, named.pairs))
+        yield 1
+
+    def _rows(self, path: str, table: EmbeddingTable, total: int) -> Iterator[bytes]:
+        for batch in pair_batches(path):
+            yield from example_coder.RecordBatchToExamples(self._scored(batch, table))
+            self._pairs.inc(batch.num_rows)
+            self._pace.add(batch.num_rows, total)
+
+    def _scored(self, batch: pa.RecordBatch, table: EmbeddingTable) -> pa.RecordBatch:
         a = table.rows(column(batch, features.IMAGE_ID_A))
         b = table.rows(column(batch, features.IMAGE_ID_B))
-        columns = list(batch.columns)
-        names = list(batch.schema.names)
+        columns, names = list(batch.columns), list(batch.schema.names)
         for model, embeddings, keys in zip(
             self._models.models, table.embeddings, _SCORE_COLUMNS, strict=False
         ):
@@ -96,8 +217,7 @@ class _Score(beam.DoFn):
             for key, name in zip(keys, ("distance", "score"), strict=True):
                 columns.append(_one_a_row(result[name].numpy()))
                 names.append(key)
-        self._pairs.inc(batch.num_rows)
-        return example_coder.RecordBatchToExamples(pa.RecordBatch.from_arrays(columns, names))
+        return pa.RecordBatch.from_arrays(columns, names)
 
 
 def _one_a_row(values: np.ndarray) -> pa.Array:
@@ -105,74 +225,61 @@ def _one_a_row(values: np.ndarray) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, pa.array(values))
 
 
-def _image_rows(batch: pa.RecordBatch, wanted: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
-    ids = batch.column(batch.schema.get_field_index(features.IMAGE_ID)).flatten()
-    files = batch.column(batch.schema.get_field_index(features.IMAGE_ENCODED)).flatten()
-    return [
-        (image_id, encoded)
-        for image_id, encoded in zip(ids.to_pylist(), files.to_pylist(), strict=True)
-        if image_id in wanted
-    ]
-
-
-def _named_ids(batch: pa.RecordBatch) -> frozenset[bytes]:
-    a, b = column(batch, features.IMAGE_ID_A), column(batch, features.IMAGE_ID_B)
-    return frozenset(np.unique(np.concatenate([a, b])).tolist())
-
-
-def _union(sets: Iterable[frozenset[bytes]]) -> frozenset[bytes]:
-    return frozenset().union(*sets)
-
-
-def _records(pattern: str, batch: int, name: str) -> beam.PTransform:
-    source = tf_example_record.TFExampleRecord(
-        file_pattern=pattern, telemetry_descriptors=["faceauth", name]
-    )
-    return source.BeamSource(batch_size=batch)
+def _check_named(named: Named, split: str) -> Named:
+    if not named.pairs:
+        raise ValueError(
+            f"split {split!r} holds no pair to score; make pairs for it, or leave it out of the "
+            "splits to score"
+        )
+    return named
 
 
 def score_split(
     pipeline: beam.Pipeline,
     split: str,
-    images_pattern: str,
-    pairs_pattern: str,
+    image_files: Sequence[str],
+    pair_files: Sequence[str],
     models: tuple[str, ...],
-    output_prefix: str,
+    uri: str,
+    max_bytes: int,
 ) -> Any:
     """Adds the scoring of one split to a Beam pipeline.
 
     Every image that a pair names goes through ``embed`` once, whatever the number of pairs; pairs
-    then take rows of the embedding table, and ``compare`` runs on whole batches of them.
+    then take rows of the embedding table, and ``compare`` runs on whole batches of them. What goes
+    through Beam are names of files: rows are read, scored and written in batches, because handing
+    each one to a runner takes longer than scoring it.
 
     Args:
       pipeline: Gets the steps.
-      split: For their names.
-      images_pattern: TFRecords of images.
-      pairs_pattern: TFRecords of pairs.
+      split: The split's name.
+      image_files: TFRecords of images.
+      pair_files: TFRecords of pairs.
       models: SavedModel folders: the candidate and, where there is one, the baseline.
-      output_prefix: Of the scored pairs' TFRecords.
+      uri: Of the artifact of scored pairs; workers keep embeddings in its ``.unfinished`` folder.
+      max_bytes: Of embeddings held in memory, see ``EmbeddingTable``.
 
     Returns:
-      What the write step gives.
+      What the last step gives.
     """
-    handle = shared.Shared()
-    pairs = pipeline | f"ReadPairs[{split}]" >> _records(pairs_pattern, PAIR_BATCH, "pairs")
-    wanted = (
-        pairs
-        | f"NamedIds[{split}]" >> beam.Map(_named_ids)
-        | f"AllNamedIds[{split}]" >> beam.CombineGlobally(_union)
+    loaded, tables = shared.Shared(), shared.Shared()
+    folder = posixpath.join(uri, UNFINISHED, f"embeddings-{split}")
+
+    def shards(kind: str, files: Sequence[str]) -> Any:
+        step = pipeline | f"{kind}[{split}]" >> beam.Create(list(files), reshuffle=False)
+        return step | f"Spread{kind}[{split}]" >> beam.Reshuffle()
+
+    pair_shards = shards("Pairs", pair_files)
+    named = beam.pvalue.AsSingleton(
+        pair_shards
+        | f"ReadNamed[{split}]" >> beam.Map(read_named)
+        | f"AllNamed[{split}]" >> beam.CombineGlobally(_all_named)
+        | f"CheckNamed[{split}]" >> beam.Map(_check_named, split)
     )
-    table = (
-        pipeline
-        | f"ReadImages[{split}]" >> _records(images_pattern, EMBED_BATCH, "images")
-        | f"SelectImages[{split}]" >> beam.Map(_image_rows, beam.pvalue.AsSingleton(wanted))
-        | f"DropEmpty[{split}]" >> beam.Filter(bool)
-        | f"Embed[{split}]" >> beam.ParDo(_Embed(models, handle))
-        | f"GatherChunks[{split}]" >> beam.combiners.ToList()
-        | f"Table[{split}]" >> beam.Map(EmbeddingTable.from_chunks)
+    chunks = beam.pvalue.AsList(
+        shards("Images", image_files)
+        | f"Embed[{split}]" >> beam.ParDo(_Embed(models, folder, loaded), named)
     )
-    return (
-        pairs
-        | f"Score[{split}]" >> beam.ParDo(_Score(models, handle), beam.pvalue.AsSingleton(table))
-        | f"Write[{split}]" >> beam.io.WriteToTFRecord(output_prefix, num_shards=1)
+    return pair_shards | f"Score[{split}]" >> beam.ParDo(
+        _Score(models, uri, split, max_bytes, loaded, tables), named, chunks
     )
