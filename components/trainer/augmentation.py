@@ -53,11 +53,11 @@ class Augmenter:
         scale_x, scale_y = mirror * zoom * stretch, zoom / stretch
         a, b = tf.cos(angle) * scale_x, -tf.sin(angle) * scale_y
         d, e = tf.sin(angle) * scale_x, tf.cos(angle) * scale_y
-        # A crop smaller than the image moves anywhere within it, and by the shift beyond that.
+        # The crop's centre moves by the shift; what it meets beyond the image repeats the edge.
         reach = c.shift * self._size
         centre = (self._size - 1) / 2
-        to_x = (width - 1) / 2 + draw.within((width - self._size) / 2 + reach)
-        to_y = (height - 1) / 2 + draw.within((height - self._size) / 2 + reach)
+        to_x = (width - 1) / 2 + draw.within(reach)
+        to_y = (height - 1) / 2 + draw.within(reach)
         zero = tf.zeros_like(a)
         transforms = tf.stack(
             [

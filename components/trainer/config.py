@@ -32,7 +32,7 @@ class AugmentationConfig(Section):
     rotation: float = Field(8.0, ge=0, le=180, description="degrees")
     zoom: float = Field(0.14, ge=0, lt=1, description="relative scale")
     aspect: float = Field(0.05, ge=0, lt=1, description="relative stretch of one side")
-    shift: float = Field(0.06, ge=0, lt=1, description="share of the side")
+    shift: float = Field(0.06, ge=0, lt=1, description="of the crop's centre, share of its side")
     brightness: float = Field(0.0, ge=0, le=1, description="added, in units of full scale")
     contrast: float = Field(0.0, ge=0, lt=1, description="relative, about the mean")
     gamma: float = Field(0.35, ge=0, le=2, description="exponent e^(-x to x)")

@@ -65,7 +65,7 @@ class SiameseModel(keras.Model):
         if self.config.optimizer.ema and not self.averages:
             self.averages = [
                 keras.Variable(weight.numpy().copy(), trainable=False, name=f"ema_{index}")
-                for index, weight in enumerate(self.trainable_variables)
+                for index, weight in enumerate(self._averaged())
             ]
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -83,20 +83,28 @@ class SiameseModel(keras.Model):
         spread = tf.reduce_mean(tf.math.reduce_variance(embeddings, axis=0))
         return {"loss": total, "embedding_variance": spread, **report}
 
+    def _averaged(self) -> list[keras.Variable]:
+        """What is averaged: the weights, and the batch statistics that belong to them.
+
+        Averaged weights with the last weights' statistics would be two models in one.
+        """
+        statistics = [v for v in self.network.non_trainable_variables if "moving_" in v.path]
+        return [*self.trainable_variables, *statistics]
+
     def _average_weights(self) -> None:
         """Moves the averages towards the weights, early on faster (as TensorFlow's own class)."""
         if not self.averages:
             return
         step = tf.cast(self.optimizer.iterations, tf.float32)
         keep = tf.minimum(self.config.optimizer.ema, (1 + step) / (10 + step))
-        for average, weight in zip(self.averages, self.trainable_variables, strict=True):
+        for average, weight in zip(self.averages, self._averaged(), strict=True):
             average.assign(keep * average.value + (1 - keep) * weight.value)
 
     def swap_averages(self) -> None:
         """Exchanges weights and averages; called twice, nothing has changed."""
         if not self.averages:
             return
-        for average, weight in zip(self.averages, self.trainable_variables, strict=True):
+        for average, weight in zip(self.averages, self._averaged(), strict=True):
             # numpy() shows the variable's own memory; an assignment may write into it.
             held = weight.numpy().copy()
             weight.assign(average.value)

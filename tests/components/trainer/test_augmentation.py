@@ -55,14 +55,21 @@ def test_a_crop_is_a_window_of_the_image():
     # Grey is 10 * column + row: any window's gradient is 10 across and 1 down.
     ramp = 10.0 * np.arange(20)[None, :] + np.arange(20)[:, None]
     images = np.tile(ramp.astype(np.uint8)[None, :, :, None], (8, 1, 1, 1))
-    found = augmenter(12)(tf.constant(images)).numpy()[..., 0]
+    found = augmenter(12, shift=0.3)(tf.constant(images)).numpy()[..., 0]
     assert found.shape == (8, 12, 12)
     np.testing.assert_allclose(np.diff(found, axis=2), 10, atol=1e-2)
     np.testing.assert_allclose(np.diff(found, axis=1), 1, atol=1e-2)
     corners = found[:, 0, 0]
-    assert corners.min() >= 0
-    assert corners.max() <= 10 * 8 + 8
+    # Centred, the crop starts at row 4 and column 4; it moves by up to .3 * 12 = 3.6 both ways.
+    assert corners.min() >= (10 + 1) * (4 - 3.6)
+    assert corners.max() <= (10 + 1) * (4 + 3.6)
     assert len(np.unique(corners.round(1))) == 8
+
+
+def test_without_shift_the_crop_is_the_centre():
+    images = np.random.default_rng(0).integers(0, 256, (2, 10, 10, 1), dtype=np.uint8)
+    found = augmenter(6)(tf.constant(images)).numpy()
+    np.testing.assert_allclose(found, images[:, 2:8, 2:8], atol=1e-3)
 
 
 def test_brightness_adds_one_value_to_an_image():
