@@ -16,6 +16,7 @@ from pipeline.run_display import Display, duration, make_display
 from pipeline.run_progress import START, Progress, State, Step, last_error
 from pipeline.run_records import RunRecord, last_run
 from pipeline.run_summary import outcome_lines, short_path
+from pipeline.show_report import REPORT_FOLDER, NoReportError, assemble
 
 _REGISTER: Final = "tfx pipeline create"
 _LAST_LINES: Final = 8
@@ -101,6 +102,7 @@ def run_pipeline(
     _say(console, f"Total {duration(time.monotonic() - began)}\n")
     for line in _outcome(record):
         _say(console, line)
+    _add_times(config, record, console)
 
 
 def show_last(config: RunConfig, console: Console) -> None:
@@ -220,6 +222,15 @@ def _outcome(record: RunRecord) -> list[str]:
         return outcome_lines(record)
     except ValueError as error:
         raise RunError(str(error)) from error
+
+
+def _add_times(config: RunConfig, record: RunRecord, console: Console) -> None:
+    """Puts a copy of the report, with what each component took, where it is easily found."""
+    try:
+        report = assemble(record, config.root / REPORT_FOLDER)
+    except NoReportError:
+        return
+    _say(console, f"Report: {short_path(report)}")
 
 
 def _say(console: Console, text: str) -> None:

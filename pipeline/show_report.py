@@ -16,6 +16,9 @@ from typing import Final
 from pipeline.run_records import RUN_SUMMARY, RunRecord, last_run
 from pipeline.run_summary import short_path
 
+# Below the folder of a pipeline's runs.
+REPORT_FOLDER: Final = "report"
+
 _REPORT: Final = "report.html"
 _TFMA: Final = "tfma.html"
 _OTHERS: Final = (_TFMA, "model_card.html", "model_card.md", "summary.json")
@@ -36,7 +39,7 @@ def assemble(run: RunRecord, target: Path) -> Path:
         The report.
 
     Raises:
-        NoReportError: The run made no report.
+        NoReportError: The run made no report, or an older release made it.
     """
     from components.report.templates import write_text
     from components.report.times import ComponentTime, with_times
@@ -59,8 +62,12 @@ def assemble(run: RunRecord, target: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     page = (source / _REPORT).read_text(encoding="utf-8")
     started = f"{datetime.fromtimestamp(run.started):%Y-%m-%d %H:%M}"
+    try:
+        page = with_times(page, components, started, ended - run.started)
+    except ValueError as error:
+        raise NoReportError(f"{source / _REPORT}: {error}") from error
     report = target / _REPORT
-    write_text(report, with_times(page, components, started, ended - run.started))
+    write_text(report, page)
     for name in _OTHERS:
         if (source / name).is_file():
             write_text(target / name, (source / name).read_text(encoding="utf-8"))
@@ -96,8 +103,8 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 1
     try:
-        report = assemble(run, config.root / "report")
-    except (NoReportError, ValueError) as error:
+        report = assemble(run, config.root / REPORT_FOLDER)
+    except NoReportError as error:
         print(error, file=sys.stderr)
         return 1
     for name, path in (

@@ -62,3 +62,9 @@ def test_without_a_run_the_command_says_how_to_make_one(tmp_path, monkeypatch, c
     monkeypatch.setenv("FACEAUTH__RUNS_DIR", str(tmp_path))
     assert show_report.main(["pipeline/configs/ci.yaml"]) == 1
     assert "make run CONFIG=pipeline/configs/ci.yaml" in capsys.readouterr().err
+
+
+def test_a_report_of_an_older_release_is_named(source, tmp_path):
+    (source / "report.html").write_text("<p></p>")
+    with pytest.raises(NoReportError, match=r"16/report.html: .* run the pipeline again"):
+        assemble(run(source), tmp_path / "shown")
