@@ -20,8 +20,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from components.metrics.decision import DecisionConfig
 from components.metrics.fairness import FairnessConfig
 from components.pair_example_gen.config import DataConfig
-from components.report.config import ReportConfig
 from components.pair_scorer.config import ScoringConfig
+from components.report.config import ReportConfig
 from components.section import Section
 from components.trainer.config import TrainingConfig
 from components.transform.config import ImageConfig
