@@ -20,38 +20,6 @@ IMAGES = {"a": 1.0, "b": 2.0, "c": 4.0, "d": 8.0, "e": 16.0, "f": 32.0}
 PAIRS = [("a", "b", 1), ("a", "c", 0), ("d", "a", 0), ("b", "b", 1)]
 
 
-class Toy(tf.Module):
-    def __init__(self, factor: float):
-        super().__init__()
-        self.factor = tf.Variable(factor)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
-    def embed(self, image):
-        number = tf.strings.to_number(image) * self.factor
-        return {"embedding": tf.stack([number, tf.zeros_like(number)], axis=1)}
-
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, 2], tf.float32, name="embedding_a"),
-            tf.TensorSpec([None, 2], tf.float32, name="embedding_b"),
-        ]
-    )
-    def compare(self, embedding_a, embedding_b):
-        distance = tf.norm(embedding_a - embedding_b, axis=1)
-        return {"distance": distance, "score": 1 / (1 + distance), "same": distance <= 1}
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory) -> tuple[Path, Path]:
-    """Two models: the second one's distances are ten times as large."""
-    folder = tmp_path_factory.mktemp("models")
-    for name, factor in (("candidate", 1.0), ("baseline", 10.0)):
-        toy = Toy(factor)
-        path = str(folder / name / "Format-Serving")
-        tf.saved_model.save(toy, path, signatures={"embed": toy.embed, "compare": toy.compare})
-    return folder / "candidate", folder / "baseline"
-
-
 def write(path: Path, rows: list[dict[str, str | int]], compression: str = "") -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path), compression) as writer:
