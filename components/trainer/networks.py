@@ -1,11 +1,13 @@
 """The embedding networks: uint8 pixels in, one embedding an image out."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import layers, ops
 
+from components.trainer.backbones import Backbone, transfer
 from components.trainer.config import NetworkConfig
 
 
@@ -22,6 +24,15 @@ class Standardize(layers.Layer):
         mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
         deviation = ops.std(images, axis=(1, 2, 3), keepdims=True)
         return (images - mean) / ops.maximum(deviation, 1.0)
+
+
+@keras.saving.register_keras_serializable(package="faceauth")
+class UnitRange(layers.Layer):
+    """Pixels of 0 to 255 as 0 to 1: the scaling of the reference system."""
+
+    def call(self, images: Any) -> Any:
+        """Returns float ``[N, H, W, C]`` for uint8 or float ``[N, H, W, C]``."""
+        return ops.cast(images, self.compute_dtype) / 255.0
 
 
 def _regularizer(config: NetworkConfig) -> keras.regularizers.Regularizer | None:
@@ -58,12 +69,14 @@ def _residual_block(x: Any, filters: int, stride: int, config: NetworkConfig, na
 
 
 def _residual(x: Any, config: NetworkConfig) -> Any:
-    """A small residual network (He et al. 2016): a stem and four blocks, each of half the side."""
+    """A small residual network (He et al. 2016): a stem and four stages, each of half the side."""
     x = _conv(x, config.width, 5, 2, config, "stem_conv")
     x = layers.ReLU(name="stem_relu")(_norm(x, config, "stem_bn"))
-    for index in range(4):
-        stride = 1 if index == 0 else 2
-        x = _residual_block(x, config.width * 2**index, stride, config, f"block{index + 1}")
+    for stage in range(4):
+        filters = config.width * 2**stage
+        x = _residual_block(x, filters, 1 if stage == 0 else 2, config, f"block{stage + 1}")
+        for more in range(2, (config.depth or 1) + 1):
+            x = _residual_block(x, filters, 1, config, f"block{stage + 1}_{more}")
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dropout(config.dropout, name="dropout")(x)
     x = layers.Dense(
@@ -78,19 +91,28 @@ def _residual(x: Any, config: NetworkConfig) -> Any:
 
 
 def _cnn(x: Any, config: NetworkConfig) -> Any:
-    """The reference system's network: three convolutions with pooling, averaged, one dense layer."""
-    for index, filters in enumerate((config.width, config.width * 2, config.width * 4)):
-        x = _conv(x, filters, 3, 1, config, f"conv{index + 1}")
-        x = layers.ReLU(name=f"relu{index + 1}")(_norm(x, config, f"bn{index + 1}"))
-        x = layers.MaxPooling2D(name=f"pool{index + 1}")(x)
-        x = layers.Dropout(config.dropout, name=f"dropout{index + 1}")(x)
+    """The reference system's network, of the kind that Siamese tutorials for Keras share.
+
+    Blocks of a 2 x 2 convolution, 2 x 2 max pooling and dropout, each of the same width, then the
+    average over the image and one dense layer. As the reference has it: three blocks,
+    ``width: 64``, ``dropout: 0.3``, ``embedding_size: 48``, ``batch_norm: false``,
+    ``standardize: false``, ``normalize: false``, on 224 px.
+    """
+    for block in range(1, (config.depth or 3) + 1):
+        x = _conv(x, config.width, 2, 1, config, f"conv{block}")
+        x = layers.ReLU(name=f"relu{block}")(_norm(x, config, f"bn{block}"))
+        x = layers.MaxPooling2D(name=f"pool{block}")(x)
+        x = layers.Dropout(config.dropout, name=f"dropout{block}")(x)
     x = layers.GlobalAveragePooling2D(name="average")(x)
     return layers.Dense(
         config.embedding_size, kernel_regularizer=_regularizer(config), name="embedding"
     )(x)
 
 
-NETWORKS: dict[str, Callable[[Any, NetworkConfig], Any]] = {"residual": _residual, "cnn": _cnn}
+_FROM_SCRATCH: dict[str, Callable[[Any, NetworkConfig], Any]] = {
+    "residual": _residual,
+    "cnn": _cnn,
+}
 
 
 def build_network(config: NetworkConfig, shape: tuple[int, int, int]) -> keras.Model:
@@ -102,10 +124,31 @@ def build_network(config: NetworkConfig, shape: tuple[int, int, int]) -> keras.M
 
     Returns:
       A model from uint8 ``[N, H, W, C]`` to float32 ``[N, embedding_size]``, not normalised.
+
+    Raises:
+      FileNotFoundError: A file of trained weights is missing.
+      ValueError: Trained weights cannot be had, or belong to another network.
     """
     inputs = keras.Input(shape, dtype="uint8", name="pixels")
-    x = Standardize(name="standardize")(inputs)
-    return keras.Model(inputs, NETWORKS[config.name](x, config), name=config.name)
+    if config.is_backbone:
+        outputs = transfer(inputs, config)
+    else:
+        scaling = Standardize if config.standardize else UnitRange
+        outputs = _FROM_SCRATCH[config.name](scaling(name="scaling")(inputs), config)
+    return keras.Model(inputs, outputs, name=config.name)
+
+
+def multiply_adds(network: keras.Model) -> int:
+    """How many multiplications and additions of convolutions and dense layers one image takes."""
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, Backbone):
+            total += multiply_adds(layer.model)
+        elif isinstance(layer, layers.Dense):
+            total += math.prod(layer.kernel.shape)
+        elif isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
+            total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+    return total
 
 
 def finish_embedding(raw: Any, config: NetworkConfig) -> Any:
