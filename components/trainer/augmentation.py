@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from components.trainer.config import AugmentationConfig
@@ -17,11 +18,19 @@ class Augmenter:
     Args:
       config: What is drawn from which range.
       size: Side of the images that come out.
+      seeds: Of the draws. Its state can be saved, so that a training taken up again draws what it
+        would have drawn.
     """
 
-    def __init__(self, config: AugmentationConfig, size: int):
+    def __init__(
+        self,
+        config: AugmentationConfig,
+        size: int,
+        seeds: keras.random.SeedGenerator | None = None,
+    ):
         self._config = config
         self._size = size
+        self._seeds = seeds or keras.random.SeedGenerator(0)
 
     def __call__(self, images: tf.Tensor, pairs: bool = False) -> tf.Tensor:
         """Returns the changed images.
@@ -34,7 +43,8 @@ class Augmenter:
         Returns:
           float32 ``[N, size, size, C]``, in 0 to 255.
         """
-        draw = _Draw(tf.shape(images)[0], pairs and self._config.same_for_pair)
+        paired = pairs and self._config.same_for_pair
+        draw = _Draw(tf.shape(images)[0], paired, tf.convert_to_tensor(self._seeds.next()))
         x = self._resample(tf.cast(images, tf.float32), draw)
         x = self._light(x / 255.0, draw)
         x = self._blur(x, draw)
@@ -143,13 +153,17 @@ class Augmenter:
 class _Draw:
     """Random numbers, one an image; with ``paired``, the halves of a batch get the same."""
 
-    def __init__(self, count: tf.Tensor, paired: bool):
-        self._count, self._paired = count, paired
+    def __init__(self, count: tf.Tensor, paired: bool, seed: tf.Tensor):
+        self._count, self._paired, self._seed = count, paired, seed
+        self._drawn = 0
 
     def share(self) -> tf.Tensor:
+        # The generator counts calls in the second number; the first tells draws of a call apart.
+        seed = self._seed + tf.constant([self._drawn, 0], self._seed.dtype)
+        self._drawn += 1
         if self._paired:
-            return tf.tile(tf.random.uniform([self._count // 2]), [2])
-        return tf.random.uniform([self._count])
+            return tf.tile(tf.random.stateless_uniform([self._count // 2], seed), [2])
+        return tf.random.stateless_uniform([self._count], seed)
 
     def within(self, reach: float) -> tf.Tensor:
         return (2 * self.share() - 1) * reach

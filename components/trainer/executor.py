@@ -1,19 +1,25 @@
 """Trainer's executor: TFX's own, with the folders of images and pairs handed to ``run_fn``."""
 
+import hashlib
+import json
+from pathlib import Path
 from typing import Any
 
 from tfx import types
 from tfx.components.trainer import fn_args_utils
 from tfx.components.trainer.executor import GenericExecutor
-from tfx.types import artifact_utils
+from tfx.types import artifact_utils, standard_component_specs
 
 from components import features
 
 
 class SiameseTrainerExecutor(GenericExecutor):
-    """Adds ``custom_config["folders"]``: the split folders of images and pairs."""
+    """Adds to ``custom_config``.
 
-    def _GetFnArgs(  # noqa: N802
+    ``folders``: the split folders of images and pairs; ``checkpoint_dir``: ``checkpoint_folder``.
+    """
+
+    def _GetFnArgs(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
@@ -27,4 +33,35 @@ class SiameseTrainerExecutor(GenericExecutor):
             }
             for kind, key in (("images", "examples"), ("pairs", "pairs"))
         }
+        fn_args.custom_config["checkpoint_dir"] = str(
+            checkpoint_folder(input_dict, output_dict, exec_properties)
+        )
         return fn_args
+
+
+def checkpoint_folder(
+    input_dict: dict[str, list[types.Artifact]],
+    output_dict: dict[str, list[types.Artifact]],
+    exec_properties: dict[str, Any],
+) -> Path:
+    """Where a training that is stopped leaves its state.
+
+    TFX removes the outputs and the temporary folders of an execution that failed, so this lies one
+    level above them, under a digest of all that the training depends on: the same run, started
+    again, finds it, and no other does.
+
+    Args:
+      input_dict: Artifacts that are read.
+      output_dict: Artifacts that are written.
+      exec_properties: Config and digest of the code.
+
+    Returns:
+      ``<the component's folder>/checkpoints/<digest>``.
+    """
+    depends = {
+        "inputs": {key: [each.uri for each in found] for key, found in sorted(input_dict.items())},
+        "config": exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY],
+    }
+    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
+    model = artifact_utils.get_single_uri(output_dict[standard_component_specs.MODEL_KEY])
+    return Path(model).parents[1] / "checkpoints" / digest

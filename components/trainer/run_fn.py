@@ -3,13 +3,10 @@
 import json
 import platform
 import tempfile
-from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from absl import logging
@@ -24,136 +21,16 @@ from components.metrics.decision import (
 )
 from components.progress import say
 from components.trainer import pictures
-from components.trainer.arrays import Images, Pairs, read_images, read_pairs
+from components.trainer.arrays import Pairs, read_images, read_pairs
+from components.trainer.checkpoint import Checkpoint
 from components.trainer.comparers import build_comparer
-from components.trainer.config import OptimizerConfig, TrainingConfig
+from components.trainer.config import TrainingConfig
 from components.trainer.embedder import Embedder
-from components.trainer.samplers import fresh_pair_batches, identity_batches, pair_batches
-from components.trainer.siamese import SiameseModel
+from components.trainer.fitting import fit
 from components.trainer.texture import fit_texture
-from components.trainer.validation import PairValidation, pair_distances
+from components.trainer.validation import pair_distances
 from components.trainer.verifier import Verifier, save_verifier
 from components.transform.config import ImageConfig
-
-
-def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW; the rate rises over the warm-up, then falls as a cosine to 0 at the last step.
-
-    Args:
-      config: Rates and decays.
-      steps: Of the whole training.
-    """
-    warmup = round(config.warmup * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else config.learning_rate,
-        decay_steps=max(steps - warmup, 1),
-        warmup_target=config.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.AdamW(
-        schedule,
-        weight_decay=config.weight_decay,
-        beta_2=config.beta_2,
-        clipnorm=config.clip_norm,
-    )
-    # Shrinking a shift or a scale towards 0 is no regularisation.
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return optimizer
-
-
-def training_batches(
-    config: TrainingConfig, images: Images, pairs: Pairs
-) -> tuple[tf.data.Dataset, int]:
-    """The batches of the sampler, and how many make an epoch.
-
-    Only row numbers come from Python, one call a batch; pixels are gathered from memory or the
-    memory map just before they are needed.
-
-    Returns:
-      uint8 ``[B, H, W, C]`` and int32 targets without end, and the steps of an epoch.
-    """
-    if config.sampler == "identities":
-        p, k = config.identities_per_batch, config.images_per_identity
-        batches = identity_batches(images.classes, p, k, config.seed)
-        steps = len(images.ids) // (p * k)
-    elif config.sampler == "fresh_pairs":
-        batches = fresh_pair_batches(images.classes, config.batch_pairs, config.seed)
-        steps = len(pairs.labels) // config.batch_pairs
-    else:
-        batches = pair_batches(pairs, config.batch_pairs, config.seed)
-        steps = len(pairs.labels) // config.batch_pairs
-
-    def gather(rows: np.ndarray) -> np.ndarray:
-        return images.pixels[rows]
-
-    def pixels_of(rows: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels = tf.numpy_function(gather, [rows], tf.uint8, stateful=False)
-        return tf.ensure_shape(pixels, (None, *images.pixels.shape[1:])), targets
-
-    dataset = tf.data.Dataset.from_generator(
-        lambda: batches,
-        output_signature=(
-            tf.TensorSpec([None], tf.int64),
-            tf.TensorSpec([None], tf.int32),
-        ),
-    )
-    return dataset.map(pixels_of).prefetch(4), config.steps_per_epoch or max(steps, 1)
-
-
-def fit(
-    config: TrainingConfig,
-    train_images: Images,
-    train_pairs: Pairs,
-    val_images: Images,
-    val_pairs: Pairs,
-    log_dir: str | Path,
-) -> tuple[SiameseModel, dict[str, list[float]], int]:
-    """Trains; the model that comes back has the best epoch's weights, by val EER.
-
-    Args:
-      config: The training section.
-      train_images: Train identities.
-      train_pairs: Used by sampler ``pairs``.
-      val_images: Val identities.
-      val_pairs: Judge each epoch.
-      log_dir: For TensorBoard.
-
-    Returns:
-      The model, Keras's history, and the number of the best epoch, from 0.
-    """
-    keras.utils.set_random_seed(config.seed)
-    classes = int(train_images.classes.max()) + 1
-    height, width, channels = train_images.pixels.shape[1:]
-    model = SiameseModel(config, (height, width, channels), classes)
-    train_images = replace(train_images, pixels=model.view_all(train_images.pixels))
-    dataset, steps = training_batches(config, train_images, train_pairs)
-    # XLA and mixed precision made the step slower on CPUs when measured; both stay off.
-    optimizer = build_optimizer(config.optimizer, steps * config.epochs)
-    model.compile(optimizer=optimizer, jit_compile=False)
-    say(
-        f"{config.paradigm}: {model.network.count_params():,} parameters, "
-        f"{len(train_images.ids):,} images of {classes:,} identities, "
-        f"{config.epochs} epochs of {steps} steps"
-    )
-    validation = PairValidation(val_images, val_pairs, say)
-    callbacks: list[keras.callbacks.Callback] = [
-        validation,
-        keras.callbacks.TensorBoard(log_dir=str(log_dir), write_graph=False, update_freq="epoch"),
-        keras.callbacks.TerminateOnNaN(),
-    ]
-    if config.patience:
-        callbacks.append(
-            keras.callbacks.EarlyStopping("val_eer", mode="min", patience=config.patience)
-        )
-    history = model.fit(
-        dataset, epochs=config.epochs, steps_per_epoch=steps, callbacks=callbacks, verbose=0
-    )
-    if validation.best_epoch < 0:
-        raise ValueError(
-            "training gave no epoch with a finite loss; lower training.optimizer.learning_rate "
-            f"(now {config.optimizer.learning_rate})"
-        )
-    return model, history.history, validation.best_epoch
 
 
 def prepare_function(transform_output: tft.TFTransformOutput, config: ImageConfig) -> Any:
@@ -205,10 +82,15 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
       fn_args: TFX's ``FnArgs``. ``custom_config`` holds ``training``, ``image`` and ``decision`` as
-        JSON, and under ``folders`` the split folders that the executor looked up.
+        JSON, under ``folders`` the split folders that the executor looked up, and under
+        ``checkpoint_dir`` where a training that is stopped leaves its state. ``hyperparameters``,
+        from a Tuner, go over the config.
     """
     given = fn_args.custom_config
     config = TrainingConfig.model_validate_json(given["training"])
+    if fn_args.hyperparameters:
+        config = config.changed(fn_args.hyperparameters["values"])
+        say(f"tuned: {json.dumps(fn_args.hyperparameters['values'])}")
     image_config = ImageConfig.model_validate_json(given["image"])
     objective = DecisionConfig.model_validate_json(given["decision"])
     folders = given["folders"]
@@ -222,8 +104,15 @@ def run_fn(fn_args: Any) -> None:
         )
         train_pairs = read_pairs(folders["pairs"][features.TRAIN], train_images)
         val_pairs = read_pairs(folders["pairs"][features.VAL], val_images)
+        checkpoint = Checkpoint(given.get("checkpoint_dir"))
         model, history, best = fit(
-            config, train_images, train_pairs, val_images, val_pairs, run_dir / "logs"
+            config,
+            train_images,
+            train_pairs,
+            val_images,
+            val_pairs,
+            run_dir / "logs",
+            checkpoint,
         )
         texture = None
         if config.texture:
@@ -267,6 +156,7 @@ def run_fn(fn_args: Any) -> None:
     )
     described = describe_decision(decision, objective, val_pairs, config.chosen_comparer)
     save_verifier(verifier, fn_args.serving_model_dir, described)
+    checkpoint.delete()
     say(
         f"best epoch {best + 1}; threshold {decision.threshold:.4g} gives "
         f"{decision.objective} {decision.value:.4f} on val pairs"

@@ -7,7 +7,9 @@ import numpy as np
 from components.trainer.arrays import Pairs
 
 
-def pair_batches(pairs: Pairs, batch: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def pair_batches(
+    pairs: Pairs, batch: int, seed: int | list[int]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of given pairs, all once before any comes again, in a new order each time.
 
     Args:
@@ -29,7 +31,7 @@ def pair_batches(pairs: Pairs, batch: int, seed: int) -> Iterator[tuple[np.ndarr
 
 
 def fresh_pair_batches(
-    classes: np.ndarray, batch: int, seed: int
+    classes: np.ndarray, batch: int, seed: int | list[int]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of pairs drawn anew each time, half same and half different.
 
@@ -68,7 +70,13 @@ def fresh_pair_batches(
 
 
 def identity_batches(
-    classes: np.ndarray, identities: int, images: int, seed: int
+    classes: np.ndarray,
+    identities: int,
+    images: int,
+    seed: int | list[int],
+    singles: int = 0,
+    embeddings: np.ndarray | None = None,
+    lookalikes: int = 1,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """P x K batches: P identities, K images of each (Hermans et al. 2017).
 
@@ -80,29 +88,71 @@ def identity_batches(
       identities: P; all identities when there are fewer.
       images: K.
       seed: Of the draws.
+      singles: Images of people with one image, added to each batch: they are negatives only. Fewer
+        when there are fewer.
+      embeddings: float ``[N, D]``; with them, people who look alike come in one batch.
+      lookalikes: How many make a group of people who look alike.
 
     Yields:
-      Rows, int64 ``[P * K]``, and their classes, int32 ``[P * K]``.
+      Rows, int64 ``[P * K + singles]``, and their classes, int32 of the same length.
 
     Raises:
       ValueError: Fewer than two identities have two images.
     """
-    many = [rows for rows in rows_of_each(classes) if len(rows) > 1]
+    members = rows_of_each(classes)
+    many = [rows for rows in members if len(rows) > 1]
+    alone = np.array([rows[0] for rows in members if len(rows) == 1], np.int64)
     if len(many) < 2:
         raise ValueError(
             f"{len(many)} identities have two images or more; P x K batches need at least two"
         )
     random = np.random.default_rng(seed)
     identities = min(identities, len(many))
+    singles = min(singles, len(alone))
+    centres = None
+    if embeddings is not None:
+        centres = np.stack([embeddings[rows].mean(axis=0) for rows in many])
     while True:
-        order = random.permutation(len(many))
+        if centres is None:
+            order = random.permutation(len(many))
+        else:
+            order = lookalike_order(centres, lookalikes, random)
         for start in range(0, len(many) - identities + 1, identities):
             rows = []
             for pick in order[start : start + identities]:
                 every = random.permutation(many[pick])
                 rows.append(np.resize(every, images))
+            if singles:
+                rows.append(random.choice(alone, singles, replace=False))
             batch = np.concatenate(rows)
             yield batch, classes[batch].astype(np.int32)
+
+
+def lookalike_order(centres: np.ndarray, group: int, random: np.random.Generator) -> np.ndarray:
+    """An order of identities in which those who look alike stand together.
+
+    From the identities that are left one is drawn, and the nearest of the others by cosine join it,
+    until none is left. Hard negatives then meet in one batch, while the groups come at random: a
+    batch of nothing but the hardest would fit the label noise.
+
+    Args:
+      centres: float ``[C, D]``, the mean embedding of each identity.
+      group: Identities in a group.
+      random: Draws the first of each group.
+
+    Returns:
+      int64 ``[C]``, each identity once.
+    """
+    unit = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
+    left = random.permutation(len(centres))
+    order = []
+    while len(left):
+        similarity = unit[left] @ unit[left[0]]
+        similarity[0] = np.inf
+        taken = np.argsort(-similarity, kind="stable")[:group]
+        order.append(left[taken])
+        left = np.delete(left, taken)
+    return np.concatenate(order)
 
 
 def rows_of_each(classes: np.ndarray) -> list[np.ndarray]:

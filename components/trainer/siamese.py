@@ -55,18 +55,41 @@ class SiameseModel(keras.Model):
         self.network = build_network(config.network, (size, size, channels))
         self.paradigm = build_paradigm(config, classes)
         self.paradigm.build((None, config.network.embedding_size))
-        self.augmenter = Augmenter(config.augmentation, size)
+        self.seeds = keras.random.SeedGenerator(config.seed)
+        self.augmenter = Augmenter(config.augmentation, size, self.seeds)
         self.averages: list[keras.Variable] = []
+        # Where each weight's average is: more weights have one once a backbone is unfrozen.
+        self._place: dict[int, int] = {}
         self.built = True
 
     def compile(self, **options: Any) -> None:
-        """Sets the optimizer and makes room for the averaged weights."""
+        """Sets the optimizer; a weight that can be fitted for the first time gets an average."""
         super().compile(**options)
-        if self.config.optimizer.ema and not self.averages:
-            self.averages = [
-                keras.Variable(weight.numpy().copy(), trainable=False, name=f"ema_{index}")
-                for index, weight in enumerate(self._averaged())
-            ]
+        if not self.config.optimizer.ema:
+            return
+        for weight in self._fitted():
+            if id(weight) not in self._place:
+                place = len(self.averages)
+                self._place[id(weight)] = place
+                self.averages.append(
+                    keras.Variable(weight.numpy().copy(), trainable=False, name=f"ema_{place}")
+                )
+
+    def _fitted(self) -> list[keras.Variable]:
+        """What a step changes: the weights, and the batch statistics that belong to them.
+
+        Averaged weights with the last weights' statistics would be two models in one.
+        """
+        statistics = [v for v in self.network.non_trainable_variables if "moving_" in v.path]
+        # Those of a backbone that starts frozen never change.
+        frozen = self.config.network.is_backbone and self.config.network.frozen
+        return [*self.trainable_variables, *([] if frozen else statistics)]
+
+    def _averaged(self) -> list[tuple[keras.Variable, keras.Variable]]:
+        """Averages and what they are averages of."""
+        if not self.averages:
+            return []
+        return [(self.averages[self._place[id(each)]], each) for each in self._fitted()]
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One step on uint8 images ``[B, H, W, C]`` and the targets of the paradigm."""
@@ -83,32 +106,33 @@ class SiameseModel(keras.Model):
         spread = tf.reduce_mean(tf.math.reduce_variance(embeddings, axis=0))
         return {"loss": total, "embedding_variance": spread, **report}
 
-    def _averaged(self) -> list[keras.Variable]:
-        """What is averaged: the weights, and the batch statistics that belong to them.
-
-        Averaged weights with the last weights' statistics would be two models in one.
-        """
-        statistics = [v for v in self.network.non_trainable_variables if "moving_" in v.path]
-        return [*self.trainable_variables, *statistics]
-
     def _average_weights(self) -> None:
         """Moves the averages towards the weights, early on faster (as TensorFlow's own class)."""
-        if not self.averages:
-            return
         step = tf.cast(self.optimizer.iterations, tf.float32)
         keep = tf.minimum(self.config.optimizer.ema, (1 + step) / (10 + step))
-        for average, weight in zip(self.averages, self._averaged(), strict=True):
+        for average, weight in self._averaged():
             average.assign(keep * average.value + (1 - keep) * weight.value)
 
     def swap_averages(self) -> None:
         """Exchanges weights and averages; called twice, nothing has changed."""
-        if not self.averages:
-            return
-        for average, weight in zip(self.averages, self._averaged(), strict=True):
+        for average, weight in self._averaged():
             # numpy() shows the variable's own memory; an assignment may write into it.
             held = weight.numpy().copy()
             weight.assign(average.value)
             average.assign(held)
+
+    def kept_weights(self) -> list[np.ndarray]:
+        """Copies of what the exported model is made of: the network and the paradigm's own."""
+        # Copies: numpy() shows memory that the next step changes.
+        return [weight.numpy().copy() for weight in self._kept()]
+
+    def restore(self, kept: list[np.ndarray]) -> None:
+        """Takes back what ``kept_weights`` gave."""
+        for weight, value in zip(self._kept(), kept, strict=True):
+            weight.assign(value)
+
+    def _kept(self) -> list[keras.Variable]:
+        return [*self.network.weights, *self.paradigm.weights]
 
     @tf.function(reduce_retracing=True)
     def embed(self, images: tf.Tensor) -> tf.Tensor:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from components.metrics import roc
 from components.trainer.arrays import Images, Pairs
+from components.trainer.checkpoint import Progress
 from components.trainer.comparers import epoch_comparer
 
 COMPARE_BATCH = 16_384
@@ -29,23 +30,57 @@ def pair_distances(comparer: tf.Module, embeddings: np.ndarray, pairs: Pairs) ->
     )
 
 
+class StepMeans(keras.callbacks.Callback):
+    """Gives each epoch's logs the means of its steps; Keras gives what the last step reported."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts anew."""
+        self._steps: list[dict[str, Any]] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keeps what a step reported."""
+        self._steps.append(dict(logs or {}))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Puts the means into ``logs``."""
+        if logs is not None:
+            for name in self._steps[0]:
+                logs[name] = float(np.mean([step[name] for step in self._steps]))
+
+
 class PairValidation(keras.callbacks.Callback):
     """Adds val EER, AUC and accuracy to each epoch's logs, and keeps the best epoch's weights.
 
-    The averaged weights are the ones judged, and the ones kept, where the model has them. At the end
-    of training the model holds the best epoch's.
+    The averaged weights are the ones judged, and the ones kept, where the model has them.
 
     Args:
       images: The val images.
       pairs: The val pairs.
+      progress: Receives the history and the best epoch with its weights.
+      images_a_step: Images a training step takes.
       say: Receives one line of progress for a person, each epoch.
+
+    Attributes:
+      diverged: The loss of an epoch was not finite.
+      embeddings: float ``[N, D]``, of the val images, as last judged.
+      distances: float ``[P]``, of the val pairs.
+      pairs: Those pairs.
+      images: Those images.
     """
 
-    def __init__(self, images: Images, pairs: Pairs, say: Callable[[str], None]):
+    def __init__(
+        self,
+        images: Images,
+        pairs: Pairs,
+        progress: Progress,
+        images_a_step: int,
+        say: Callable[[str], None],
+    ):
         super().__init__()
-        self._images, self._pairs, self._say = images, pairs, say
-        self._best: list[np.ndarray] | None = None
-        self.best_eer, self.best_epoch = np.inf, -1
+        self.images, self.pairs = images, pairs
+        self._progress, self._images_a_step, self._say = progress, images_a_step, say
+        self.diverged = False
+        self.embeddings = self.distances = np.empty(0, np.float32)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock."""
@@ -55,36 +90,30 @@ class PairValidation(keras.callbacks.Callback):
         """Judges the epoch; adds ``val_eer``, ``val_auc`` and ``val_accuracy`` to ``logs``."""
         logs = logs if logs is not None else {}
         trained = time.monotonic() - self._started
+        if not np.isfinite(logs["loss"]):
+            self.diverged = True
+            self._say(f"epoch {epoch + 1}: the loss is no longer finite; training stops")
+            return
+        progress, epochs = self._progress, self.model.config.epochs
         self.model.swap_averages()
-        embeddings = self.model.embed_all(self._images.pixels)
-        distances = pair_distances(epoch_comparer(self.model), embeddings, self._pairs)
-        sweep = roc.sweep(distances, self._pairs.labels)
+        self.embeddings = self.model.embed_all(self.images.pixels)
+        self.distances = pair_distances(epoch_comparer(self.model), self.embeddings, self.pairs)
+        sweep = roc.sweep(self.distances, self.pairs.labels)
         logs["val_eer"] = roc.eer(sweep).rate
         logs["val_auc"] = roc.auc(sweep)
         # With the best threshold for these very pairs: a curve to look at, not a result.
         logs["val_accuracy"] = float(sweep.accuracy.max())
         logs["images_per_second"] = self.params["steps"] * self._images_a_step / trained
-        if logs["val_eer"] < self.best_eer:
-            self.best_eer, self.best_epoch = logs["val_eer"], epoch
-            # Copies: what get_weights returns may change with the next step.
-            self._best = [weight.copy() for weight in self.model.get_weights()]
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        if logs["val_eer"] < progress.best_eer:
+            progress.best_eer, progress.best_epoch = float(logs["val_eer"]), epoch
+            progress.best = self.model.kept_weights()
         self.model.swap_averages()
-        left = (self.params["epochs"] - epoch - 1) * (time.monotonic() - self._started)
+        for name, value in logs.items():
+            progress.history.setdefault(name, []).append(float(value))
+        left = (epochs - epoch - 1) * (time.monotonic() - self._started)
         self._say(
-            f"epoch {epoch + 1}/{self.params['epochs']}  loss {logs['loss']:.4f}  "
+            f"epoch {epoch + 1}/{epochs}  loss {logs['loss']:.4f}  "
             f"val EER {logs['val_eer']:.2%}  AUC {logs['val_auc']:.4f}  "
             f"{logs['images_per_second']:.0f} images/s  {left:.0f} s left"
         )
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Gives the model the best epoch's weights."""
-        if self._best is not None:
-            self.model.set_weights(self._best)
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Looks up how many images a step takes."""
-        config = self.model.config
-        if config.sampler == "identities":
-            self._images_a_step = config.identities_per_batch * config.images_per_identity
-        else:
-            self._images_a_step = 2 * config.batch_pairs

@@ -6,60 +6,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from striped_faces import SHAPE, config, pairs_of, stripes
 
 from components.metrics.decision import logistic_score
-from components.trainer.arrays import Images, Pairs
 from components.trainer.comparers import PldaComparer, build_comparer, epoch_comparer
 from components.trainer.config import NetworkConfig, TextureConfig, TrainingConfig
 from components.trainer.embedder import Embedder
+from components.trainer.fitting import build_optimizer, fit
 from components.trainer.networks import build_network
 from components.trainer.plda import fit_plda
-from components.trainer.run_fn import build_optimizer, fit
 from components.trainer.siamese import SiameseModel, centre_crop, resize
 from components.trainer.texture import fit_texture
 from components.trainer.validation import pair_distances
 from components.trainer.verifier import Verifier, save_verifier
-
-SHAPE = (16, 16, 1)
-
-
-def stripes(identities: int, images: int, seed: int) -> Images:
-    """Identities that are patterns; images that are the pattern under noise."""
-    random = np.random.default_rng(seed)
-    patterns = random.integers(40, 216, (identities, 4, 4, 1))
-    classes = np.repeat(np.arange(identities), images).astype(np.int32)
-    clean = patterns.repeat(4, axis=1).repeat(4, axis=2)[classes]
-    pixels = np.clip(clean + random.normal(0, 25, (len(classes), *SHAPE)), 0, 255)
-    names = np.array([f"id_{value:03d}" for value in classes])
-    ids = np.array([f"{name}/{index:04d}" for index, name in enumerate(names)])
-    return Images(pixels.astype(np.uint8), ids, names, classes)
-
-
-def pairs_of(images: Images, count: int) -> Pairs:
-    random = np.random.default_rng(0)
-    a = random.integers(len(images.ids), size=20 * count)
-    b = random.integers(len(images.ids), size=20 * count)
-    a, b = a[a != b], b[a != b]
-    labels = (images.classes[a] == images.classes[b]).astype(np.int32)
-    chosen = np.concatenate(
-        [np.flatnonzero(labels == 1)[: count // 2], np.flatnonzero(labels == 0)[: count // 2]]
-    )
-    return Pairs(a[chosen], b[chosen], labels[chosen])
-
-
-def config(**changes: object) -> TrainingConfig:
-    small = {
-        # Small: most of the time goes into tracing, not into steps.
-        "network": {"name": "cnn", "width": 8, "embedding_size": 8, "dropout": 0},
-        "augmentation": {"rotation": 0, "flip": False, "cutout": 0},
-        "input_size": 14,
-        "batch_pairs": 32,
-        "identities_per_batch": 16,
-        "images_per_identity": 4,
-        "steps_per_epoch": 12,
-        "epochs": 3,
-    }
-    return TrainingConfig(**{**small, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +66,7 @@ def test_the_residual_network_has_the_size_that_was_measured():
     assert 0.565e6 < network.count_params() < 0.575e6
 
 
-@pytest.fixture()
+@pytest.fixture
 def untrained() -> SiameseModel:
     keras.utils.set_random_seed(0)
     return SiameseModel(config(paradigm="binary"), SHAPE, classes=5)
