@@ -152,7 +152,7 @@ def test_containers_find_our_artifact_types_by_the_title_in_the_spec(spec: Pipel
         title = yaml.safe_load(artifact.artifact_type.instance_schema)["title"]
         found[name] = import_utils.import_class_by_path(title)
     assert found == {"AnomalyGate-images": DataVerdict, "Report": RunSummary}
-    with pytest.raises(AttributeError, match="'components' has no attribute 'Verdict'"):
+    with pytest.raises(ImportError, match=r"Could not import components\.Verdict"):
         import_utils.import_class_by_path("components.Verdict")
 
 
