@@ -28,6 +28,10 @@ outcome: setup  ## Print the outcome of the last run of CONFIG again
 data: setup  ## Draw the synthetic data that CONFIG asks for, without a run
 	@$(BIN)/faceauth-run --config $(CONFIG) --data-only
 
+.PHONY: preview
+preview: setup  ## Draw what augmentation does to pairs of CONFIG: runs/<name>/preview.png
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pipeline.preview $(CONFIG)
+
 .PHONY: report
 report: setup  ## Open the report of the last run of CONFIG, or print where it is
 	@$(BIN)/python -m pipeline.show_report $(CONFIG)
