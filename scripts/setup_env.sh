@@ -101,7 +101,7 @@ rm -f "$stamp" # An interrupted set-up starts again.
 if ! is_cpython310 "$venv/bin/python" || ! grep -qsF "$PWD/$venv" "$venv/bin/activate"; then
     "$uv" venv --quiet --clear --python "$python310" "$venv"
 fi
-"$uv" pip sync --quiet --python "$venv/bin/python" --require-hashes requirements.lock
+"$uv" pip sync --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes requirements.lock
 "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
 printf '%s\n' "$want" >"$stamp.part"
 mv "$stamp.part" "$stamp"
