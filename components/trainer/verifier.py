@@ -64,6 +64,9 @@ class Verifier(tf.Module):
 
     def compare(self, embedding_a: tf.Tensor, embedding_b: tf.Tensor) -> Tensors:
         """See the class."""
+        # NaN is neither near nor far: refused, where it would else come out as "different".
+        embedding_a = tf.debugging.check_numerics(embedding_a, "embedding_a")
+        embedding_b = tf.debugging.check_numerics(embedding_b, "embedding_b")
         distance = self._comparer.distance(embedding_a, embedding_b)
         same = distance <= self._threshold
         logistic = tf.sigmoid(self._slope * (self._threshold - distance))

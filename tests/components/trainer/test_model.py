@@ -249,6 +249,15 @@ def test_the_score_is_the_calibrated_one_and_half_is_the_decision(exported):
     np.testing.assert_allclose(found["score"], logistic_score(line, 0.75, 4.0), rtol=1e-6)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_an_embedding_that_is_no_number_is_refused(exported, bad):
+    _, loaded, _ = exported
+    with pytest.raises(tf.errors.InvalidArgumentError, match="embedding_b"):
+        loaded.signatures["compare"](
+            embedding_a=tf.zeros((2, 8)), embedding_b=tf.fill((2, 8), tf.constant(bad, tf.float32))
+        )
+
+
 def test_empty_batches_are_served(exported):
     _, loaded, _ = exported
     nothing = tf.constant([], tf.string)
