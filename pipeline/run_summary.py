@@ -89,16 +89,21 @@ def interval_lines(overall: Mapping[str, Any]) -> list[str]:
 
 def fairness_lines(fairness: Mapping[str, Any]) -> list[str]:
     """How unequally the groups of each attribute are served, or why that is not known."""
-    lines = []
+    lines, unknown = [], []
     for attribute, found in fairness.items():
         for rate in ("fmr", "fnmr"):
-            ratio = found[rate]
-            if ratio["ratio"] is None:
-                said = ratio["note"]
+            ratio, what = found[rate], f"{attribute} {rate.upper()}"
+            if ratio["ratio"] is not None:
+                times = f"{ratio['ratio']:.2f} times as high for {ratio['worst']}"
+                lines.append(f"  {what}: {times} as for {ratio['best']}")
+            elif ratio["at_least"] is not None:
+                lines.append(f"  {what}: {ratio['note']}")
+            elif ratio["max"] is not None:
+                lines.append(f"  {what}: {ratio['note']}, so the bound on it blocks nothing")
             else:
-                said = f"{ratio['ratio']:.2f} times as high for {ratio['worst']} as for "
-                said += ratio["best"]
-            lines.append(f"  {attribute}: {rate.upper()}: {said}")
+                unknown.append(what)
+    if unknown:
+        lines.append(f"  Groups not compared, for want of pairs or errors: {', '.join(unknown)}")
     return lines
 
 

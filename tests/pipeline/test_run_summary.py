@@ -73,11 +73,20 @@ def test_intervals_and_fairness_in_plain_words() -> None:
         "    tar_at_far_0.1  -       too few pairs of two people to show it",
     ]
     assert interval_lines(measured(20, tp=8, fn=2, fp=1, tn=9)) == []
-    compared = {"ratio": 2.5, "worst": "male", "best": "female", "note": ""}
-    unknown = {"ratio": None, "worst": None, "best": None, "note": "1 of 2 groups have 100 pairs"}
-    assert fairness_lines({"gender": {"fmr": compared, "fnmr": unknown}}) == [
-        "  gender: FMR: 2.50 times as high for male as for female",
-        "  gender: FNMR: 1 of 2 groups have 100 pairs",
+    none = {"ratio": None, "at_least": None, "worst": None, "best": None, "max": None, "note": ""}
+    compared = none | {"ratio": 2.5, "at_least": 2.5, "worst": "male", "best": "female"}
+    flawless = none | {"at_least": 3.0, "note": "male has no error in 300 impostor pairs"}
+    gated = none | {"max": 2.0, "note": "1 of 2 groups have 100 genuine pairs"}
+    fairness = {
+        "gender": {"fmr": compared, "fnmr": gated},
+        "age": {"fmr": flawless, "fnmr": none},
+        "hair": {"fmr": none, "fnmr": none},
+    }
+    assert fairness_lines(fairness) == [
+        "  gender FMR: 2.50 times as high for male as for female",
+        "  gender FNMR: 1 of 2 groups have 100 genuine pairs, so the bound on it blocks nothing",
+        "  age FMR: male has no error in 300 impostor pairs",
+        "  Groups not compared, for want of pairs or errors: age FNMR, hair FMR, hair FNMR",
     ]
 
 
