@@ -80,14 +80,17 @@ def pair_batches(path: str) -> Iterator[pa.RecordBatch]:
         yield decoder.DecodeBatch(rows.tolist())
 
 
-def image_batches(path: str, wanted: frozenset[bytes]) -> Iterator[tuple[np.ndarray, tf.Tensor]]:
+def lookup(ids: frozenset[bytes]) -> tf.lookup.StaticHashTable:
+    """A table that gives 1 for these ids and 0 for others, for use in a graph."""
+    keys = tf.constant(list(ids), tf.string)
+    rows = tf.lookup.KeyValueTensorInitializer(keys, tf.ones(len(ids), tf.int64))
+    return tf.lookup.StaticHashTable(rows, default_value=0)
+
+
+def image_batches(
+    path: str, wanted: tf.lookup.StaticHashTable
+) -> Iterator[tuple[np.ndarray, tf.Tensor]]:
     """Reads those images of a shard that are wanted: ids and encoded images, by the batch."""
-    ids = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(
-            tf.constant(list(wanted), tf.string), tf.ones(len(wanted), tf.int64)
-        ),
-        default_value=0,
-    )
     types = {
         features.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
         features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string),
@@ -97,7 +100,7 @@ def image_batches(path: str, wanted: frozenset[bytes]) -> Iterator[tuple[np.ndar
         .batch(EMBED_BATCH)
         .map(lambda rows: tf.io.parse_example(rows, types))
         .unbatch()
-        .filter(lambda row: ids.lookup(row[features.IMAGE_ID]) == 1)
+        .filter(lambda row: wanted.lookup(row[features.IMAGE_ID]) == 1)
         .batch(EMBED_BATCH)
         # The next batch is read while this one is embedded.
         .prefetch(1)
@@ -131,12 +134,14 @@ def _all_named(parts: Iterable[Named]) -> Named:
 class _Embed(beam.DoFn):
     """Embeds the wanted images of a shard with every model, each image read and sent once."""
 
-    def __init__(self, paths: tuple[str, ...], folder: str, handle: shared.Shared):
-        self._paths, self._folder, self._handle = paths, folder, handle
+    def __init__(self, paths: tuple[str, ...], folder: str, models: shared.Shared):
+        self._paths, self._folder, self._models_handle = paths, folder, models
+        # Made once a process, not once a shard.
+        self._wanted_handle = shared.Shared()
         self._images = beam.metrics.Metrics.counter(COUNTERS, "images_embedded")
 
     def setup(self) -> None:
-        self._models = _Models.acquire(self._handle, self._paths)
+        self._models = _Models.acquire(self._models_handle, self._paths)
         self._pace = Pace("images embedded")
 
     def process(self, path: str, named: Named) -> Iterator[Chunk]:
@@ -151,7 +156,8 @@ class _Embed(beam.DoFn):
                 [np.concatenate(model) for model in zip(*embeddings, strict=True)],
             )
 
-        for batch_ids, images in image_batches(path, named.ids):
+        wanted = self._wanted_handle.acquire(functools.partial(lookup, named.ids))
+        for batch_ids, images in image_batches(path, wanted):
             ids.append(batch_ids)
             embeddings.append(
                 tuple(
