@@ -23,7 +23,7 @@ from components.pair_example_gen.config import DataConfig
 from components.pair_scorer.config import ScoringConfig
 from components.report.config import ReportConfig
 from components.section import Section
-from components.trainer.config import TrainingConfig
+from components.trainer.config import TrainingConfig, TuningConfig
 from components.transform.config import ImageConfig
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -146,6 +146,7 @@ class PipelineConfig(Section):
     validation: ValidationConfig = ValidationConfig()
     image: ImageConfig = ImageConfig()
     training: TrainingConfig = TrainingConfig()
+    tuning: TuningConfig | None = None
     decision: DecisionConfig = DecisionConfig()
     scoring: ScoringConfig = ScoringConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -168,6 +169,16 @@ class PipelineConfig(Section):
                 f"training.input_size is {size} and {key} {view}; "
                 "make the network's input no larger than the image it is cut from"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _tunable(self) -> "PipelineConfig":
+        for key, knob in (self.tuning.space if self.tuning else {}).items():
+            try:
+                for value in knob.values or (knob.min, knob.max):
+                    self.training.changed({key: value})
+            except ValueError as error:
+                raise ValueError(f"tuning.space has {key}: {error}") from None
         return self
 
     @property
@@ -281,6 +292,10 @@ def parse_config(tree: Any, source: str, environment: Mapping[str, str]) -> Pipe
         raise ConfigError(f"{source} holds {type(tree).__name__}, not sections with keys")
     tree = _expand(tree, environment, "")
     _override(tree, environment)
+    training = tree.get("training")
+    network = training.get("network") if isinstance(training, dict) else None
+    if isinstance(network, dict) and network.get("weights") not in (None, "imagenet"):
+        network["weights"] = str(absolute(str(network["weights"])))
     data = tree.get("data")
     if isinstance(data, dict):
         # Paths mean the same from wherever the run is started.

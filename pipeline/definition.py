@@ -30,7 +30,7 @@ from components.pair_example_gen.digest import fingerprint
 from components.pair_example_gen.sources import attribute_names
 from components.pair_scorer.component import PairScorer
 from components.report.component import Report
-from components.trainer.component import SiameseTrainer
+from components.trainer.component import SiameseTrainer, SiameseTuner
 from pipeline.baseline import BlessedBeforeStrategy
 from pipeline.config import PipelineConfig
 from pipeline.evaluation import build_eval_config
@@ -120,6 +120,21 @@ def create_pipeline(
     )
     transform.add_upstream_node(gates["images"])
 
+    trainer_code = code_digest(
+        "trainer", "metrics/roc", "metrics/decision", "transform", "features", "section"
+    )
+    tuned = None
+    if config.tuning:
+        tuner = SiameseTuner(
+            examples=transform.outputs["transformed_examples"],
+            pairs=faces.outputs["pairs"],
+            training=config.training,
+            tuning=config.tuning,
+            image=config.image,
+            code_digest=trainer_code,
+        )
+        tuned = add(tuner, "Tuner").outputs["best_hyperparameters"]
+        tuner.add_upstream_node(gates["pairs"])
     trainer = add(
         SiameseTrainer(
             examples=transform.outputs["transformed_examples"],
@@ -128,9 +143,8 @@ def create_pipeline(
             training=config.training,
             image=config.image,
             decision=config.decision,
-            code_digest=code_digest(
-                "trainer", "metrics/roc", "metrics/decision", "transform", "features", "section"
-            ),
+            code_digest=trainer_code,
+            hyperparameters=tuned,
         ),
         "Trainer",
     )

@@ -1,18 +1,22 @@
 """The Trainer component: TFX's, with one more input, the pairs."""
 
+import hashlib
+from pathlib import Path
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel, Channel, component_spec, standard_artifacts
-from tfx.types.standard_component_specs import TrainerSpec
+from tfx.types.standard_component_specs import TrainerSpec, TunerSpec
 from tfx.utils import json_utils
 
 from components import features
 from components.metrics.decision import DecisionConfig
-from components.trainer.config import TrainingConfig
-from components.trainer.executor import SiameseTrainerExecutor
+from components.trainer.config import TrainingConfig, TuningConfig
+from components.trainer.executor import SiameseTrainerExecutor, SiameseTunerExecutor
 from components.transform.config import ImageConfig
 
 RUN_FN = "components.trainer.run_fn.run_fn"
+TUNER_FN = "components.trainer.tuning.tuner_fn"
 
 
 class SiameseTrainerSpec(component_spec.ComponentSpec):
@@ -24,6 +28,12 @@ class SiameseTrainerSpec(component_spec.ComponentSpec):
         "pairs": component_spec.ChannelParameter(type=standard_artifacts.Examples),
     }
     OUTPUTS = TrainerSpec.OUTPUTS
+
+
+def weights_digest(training: TrainingConfig) -> str | None:
+    """16 hex digits of a backbone's file of weights, for the cache; None where there is no file."""
+    path = Path(training.network.weights or "").expanduser()
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else None
 
 
 class SiameseTrainer(base_component.BaseComponent):
@@ -68,9 +78,67 @@ class SiameseTrainer(base_component.BaseComponent):
                     "image": image.model_dump_json(),
                     "decision": decision.model_dump_json(),
                     "code_digest": code_digest,
+                    "weights_digest": weights_digest(training),
                 }
             ),
             model=Channel(type=standard_artifacts.Model),
             model_run=Channel(type=standard_artifacts.ModelRun),
+        )
+        super().__init__(spec=spec)
+
+
+class SiameseTunerSpec(component_spec.ComponentSpec):
+    """TunerSpec and the input ``pairs``."""
+
+    PARAMETERS = TunerSpec.PARAMETERS
+    INPUTS = {
+        **TunerSpec.INPUTS,
+        "pairs": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
+    OUTPUTS = TunerSpec.OUTPUTS
+
+
+class SiameseTuner(base_component.BaseComponent):
+    """Searches values of the training section for a lower val EER, by short trainings.
+
+    Its output ``best_hyperparameters`` goes into ``SiameseTrainer``.
+
+    Args:
+      examples: Transform's images.
+      pairs: Pairs by image id.
+      training: The training section; values that are not searched stay as they are.
+      tuning: The tuning section.
+      image: The image section.
+      code_digest: Of the trainer's source, for the cache.
+    """
+
+    SPEC_CLASS = SiameseTunerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(SiameseTunerExecutor)
+
+    def __init__(
+        self,
+        examples: BaseChannel,
+        pairs: BaseChannel,
+        training: TrainingConfig,
+        tuning: TuningConfig,
+        image: ImageConfig,
+        code_digest: str,
+    ):
+        spec = SiameseTunerSpec(
+            examples=examples,
+            pairs=pairs,
+            tuner_fn=TUNER_FN,
+            train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN]),
+            eval_args=trainer_pb2.EvalArgs(splits=[features.VAL]),
+            custom_config=json_utils.dumps(
+                {
+                    "training": training.model_dump_json(),
+                    "tuning": tuning.model_dump_json(),
+                    "image": image.model_dump_json(),
+                    "code_digest": code_digest,
+                }
+            ),
+            best_hyperparameters=Channel(type=standard_artifacts.HyperParameters),
+            tuner_results=Channel(type=standard_artifacts.TunerResults),
         )
         super().__init__(spec=spec)

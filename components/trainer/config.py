@@ -244,3 +244,47 @@ class TrainingConfig(Section):
         if self.paradigm == "binary":
             return "sigmoid"
         return "euclidean" if self.paradigm in ("contrastive", "triplet") else "cosine"
+
+
+class Knob(Section):
+    """What one value of the training section may be: a range, or one of several values."""
+
+    min: float | None = None
+    max: float | None = None
+    log: bool = Field(False, description="tried by orders of magnitude")
+    values: tuple[int, ...] | tuple[float, ...] | tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> "Knob":
+        ranged = self.min is not None and self.max is not None
+        if ranged == bool(self.values):
+            raise ValueError("give either min and max, or values")
+        if (
+            self.min is not None
+            and self.max is not None
+            and not ((0 if self.log else -float("inf")) < self.min < self.max)
+        ):
+            raise ValueError(
+                f"min is {self.min:g} and max {self.max:g}; min must be the smaller"
+                + (", and above 0 for log" if self.log else "")
+            )
+        return self
+
+
+class TuningConfig(Section):
+    """The search for better values before Trainer; see ``tuning``.
+
+    ``space`` is by the keys of the training section, such as ``optimizer.learning_rate``.
+    """
+
+    trials: int = Field(12, ge=2)
+    # Of a trial; None takes the training section's.
+    epochs: int | None = Field(None, ge=1)
+    space: dict[str, Knob] = Field(
+        {
+            "optimizer.learning_rate": Knob(min=1e-3, max=1e-2, log=True),
+            "optimizer.weight_decay": Knob(min=5e-3, max=0.5, log=True),
+            "network.dropout": Knob(min=0.0, max=0.5),
+        },
+        min_length=1,
+    )

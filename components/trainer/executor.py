@@ -1,4 +1,4 @@
-"""Trainer's executor: TFX's own, with the folders of images and pairs handed to ``run_fn``."""
+"""The executors of Trainer and Tuner: TFX's own, which are also told the folders of the splits."""
 
 import hashlib
 import json
@@ -8,7 +8,9 @@ from typing import Any
 from tfx import types
 from tfx.components.trainer import fn_args_utils
 from tfx.components.trainer.executor import GenericExecutor
+from tfx.components.tuner import executor as tuner_executor
 from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import json_utils
 
 from components import features
 
@@ -26,17 +28,38 @@ class SiameseTrainerExecutor(GenericExecutor):
         exec_properties: dict[str, Any],
     ) -> fn_args_utils.FnArgs:
         fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
-        fn_args.custom_config["folders"] = {
-            kind: {
-                split: artifact_utils.get_split_uri(input_dict[key], split)
-                for split in (features.TRAIN, features.VAL)
-            }
-            for kind, key in (("images", "examples"), ("pairs", "pairs"))
-        }
+        fn_args.custom_config["folders"] = split_folders(input_dict)
         fn_args.custom_config["checkpoint_dir"] = str(
             checkpoint_folder(input_dict, output_dict, exec_properties)
         )
         return fn_args
+
+
+class SiameseTunerExecutor(tuner_executor.Executor):
+    """TFX's Tuner, with ``custom_config["folders"]`` as Trainer has it."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Searches, and writes the best values and those of all trials."""
+        key = standard_component_specs.CUSTOM_CONFIG_KEY
+        given = json_utils.loads(exec_properties[key])
+        given["folders"] = split_folders(input_dict)
+        super().Do(input_dict, output_dict, {**exec_properties, key: json_utils.dumps(given)})
+
+
+def split_folders(input_dict: dict[str, list[types.Artifact]]) -> dict[str, dict[str, str]]:
+    """The folders of the train and val splits, of ``images`` and of ``pairs``."""
+    return {
+        kind: {
+            split: artifact_utils.get_split_uri(input_dict[key], split)
+            for split in (features.TRAIN, features.VAL)
+        }
+        for kind, key in (("images", "examples"), ("pairs", "pairs"))
+    }
 
 
 def checkpoint_folder(

@@ -19,6 +19,10 @@ from components.trainer.siamese import SiameseModel
 from components.trainer.validation import PairValidation, StepMeans
 
 
+class Diverged(ValueError):
+    """No epoch of a training had a finite loss."""
+
+
 def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimizer:
     """AdamW; the rate rises over the warm-up, then falls as a cosine to 0 at the last step.
 
@@ -119,7 +123,7 @@ def fit(
       The model, the history (one value an epoch), and the number of the best epoch, from 0.
 
     Raises:
-      ValueError: No epoch had a finite loss.
+      Diverged: No epoch had a finite loss.
     """
     keras.utils.set_random_seed(config.seed)
     classes = int(train_images.classes.max()) + 1
@@ -173,7 +177,7 @@ def fit(
         if validation.diverged:
             break
     if progress.best_epoch < 0:
-        raise ValueError(
+        raise Diverged(
             "training gave no epoch with a finite loss; lower training.optimizer.learning_rate "
             f"(now {config.optimizer.learning_rate})"
         )

@@ -9,6 +9,7 @@ from components.trainer.arrays import Pairs
 from components.trainer.samplers import (
     fresh_pair_batches,
     identity_batches,
+    lookalike_order,
     pair_batches,
     rows_of_each,
 )
@@ -81,3 +82,46 @@ def test_too_few_identities_are_an_error():
         next(identity_batches(np.array([0, 0, 1]), 2, 2, seed=0))
     with pytest.raises(ValueError, match="0 of them with two images"):
         next(fresh_pair_batches(np.array([0, 1]), 4, seed=0))
+
+
+def test_people_with_one_image_join_as_negatives():
+    classes = np.array([0, 0, 1, 1, 2, 3, 4])
+    batch, targets = next(identity_batches(classes, 2, 2, seed=0, singles=2))
+    assert len(batch) == 2 * 2 + 2
+    assert sorted(batch[:4]) == [0, 1, 2, 3]
+    assert set(batch[4:]) < {4, 5, 6}
+    assert len(set(batch[4:])) == 2
+    np.testing.assert_array_equal(targets, classes[batch])
+
+
+def test_no_more_people_with_one_image_join_than_there_are():
+    batch, _ = next(identity_batches(np.array([0, 0, 1, 1, 2]), 2, 2, seed=0, singles=9))
+    assert len(batch) == 5
+
+
+def test_people_who_look_alike_stand_together():
+    # Four directions, two people close to each; lengths say nothing.
+    angles = np.repeat([0.0, 90.0, 180.0, 270.0], 2) + np.tile([0.0, 5.0], 4)
+    centres = np.stack([np.cos(np.radians(angles)), np.sin(np.radians(angles))], axis=1)
+    centres *= np.array([1, 9, 2, 7, 3, 8, 4, 6])[:, None]
+    for seed in range(5):
+        order = lookalike_order(centres, 2, np.random.default_rng(seed))
+        assert sorted(order) == list(range(8))
+        assert {tuple(sorted(order[at : at + 2])) for at in (0, 2, 4, 6)} == {
+            (0, 1),
+            (2, 3),
+            (4, 5),
+            (6, 7),
+        }
+
+
+def test_mined_batches_hold_people_who_look_alike():
+    classes = np.repeat(np.arange(8), 3)
+    centres = np.repeat(np.eye(4), 2, axis=0)
+    embeddings = centres[classes] + np.random.default_rng(0).normal(0, 0.01, (24, 4))
+    mined = identity_batches(classes, 2, 3, seed=0, embeddings=embeddings, lookalikes=2)
+    for batch, targets in islice(mined, 8):
+        assert len(batch) == 6
+        first, second = np.unique(targets)
+        assert second == first + 1
+        assert first % 2 == 0

@@ -13,7 +13,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx.types.standard_component_specs import TrainerSpec
 
 from components.metrics.decision import DecisionConfig
-from components.trainer.component import RUN_FN, SiameseTrainer
+from components.trainer.component import RUN_FN, SiameseTrainer, weights_digest
 from components.trainer.config import TrainingConfig
 from components.trainer.executor import SiameseTrainerExecutor
 from components.transform.config import ImageConfig
@@ -37,7 +37,7 @@ def export_nothing(fn_args: Any) -> None:
     """A ``run_fn`` that ends well and leaves no model."""
 
 
-def component() -> SiameseTrainer:
+def component(training: TrainingConfig = TRAINING) -> SiameseTrainer:
     inputs = {
         name: channel_utils.as_channel([artifact_type()])
         for name, artifact_type in {
@@ -47,7 +47,7 @@ def component() -> SiameseTrainer:
         }.items()
     }
     return SiameseTrainer(
-        **inputs, training=TRAINING, image=IMAGE, decision=DECISION, code_digest="0f0f"
+        **inputs, training=training, image=IMAGE, decision=DECISION, code_digest="0f0f"
     )
 
 
@@ -59,13 +59,18 @@ def examples(uri: Path) -> types.Artifact:
     return artifact
 
 
-def do(folder: Path, run_fn: str) -> None:
+def do(
+    folder: Path,
+    run_fn: str,
+    output: Path = Path("model"),
+    training: TrainingConfig = TRAINING,
+) -> None:
     """Runs the executor on empty inputs."""
     graph = standard_artifacts.TransformGraph()
     model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
-    for artifact, name in ((graph, "graph"), (model, "model"), (model_run, "run")):
+    for artifact, name in ((graph, "graph"), (model, output), (model_run, "run")):
         artifact.uri = str(folder / name)
-    properties = dict(component().exec_properties)
+    properties = dict(component(training).exec_properties)
     properties["run_fn"] = f"{__name__}.{run_fn}"
     SiameseTrainerExecutor().Do(
         {
@@ -124,6 +129,33 @@ def test_run_fn_is_handed_the_folders_of_images_and_pairs(tmp_path: Path) -> Non
     assert fn_args.transform_graph_path == str(tmp_path / "graph")
     assert fn_args.serving_model_dir == str(tmp_path / "model" / "Format-Serving")
     assert fn_args.model_run_dir == str(tmp_path / "run")
+
+
+def test_a_stopped_training_is_found_again_by_the_same_training_only(tmp_path: Path) -> None:
+    folders = []
+    for output, training in (
+        ("first", TRAINING),
+        ("second", TRAINING),
+        ("third", TRAINING.changed({"seed": 1})),
+    ):
+        received.clear()
+        do(tmp_path, "export", Path("Trainer") / "model" / output, training)
+        folders.append(Path(received[0].custom_config["checkpoint_dir"]))
+    first, second, third = folders
+    assert first.parent == tmp_path / "Trainer" / "checkpoints"
+    assert first == second
+    assert third.parent == first.parent
+    assert third != first
+
+
+def test_the_contents_of_a_file_of_weights_are_part_of_its_properties(tmp_path: Path) -> None:
+    file = tmp_path / "x.weights.h5"
+    file.write_bytes(b"abc")
+    network = {"name": "vgg16", "weights": str(file)}
+    # SHA-256 of "abc", FIPS 180-4.
+    assert weights_digest(TrainingConfig(network=network)) == "ba7816bf8f01cfea"
+    assert weights_digest(TRAINING) is None
+    assert weights_digest(TrainingConfig(network={**network, "weights": "imagenet"})) is None
 
 
 def test_a_run_fn_that_exports_nothing_fails_the_component(tmp_path: Path) -> None:
