@@ -10,7 +10,6 @@ SERVING = [
     "prometheus-client",
     "SQLAlchemy>=2",
     "starlette",
-    "tensorflow-serving-api==2.16.1",
     "uvicorn",
 ]
 
@@ -68,6 +67,8 @@ setup(
         "tensorflow==2.16.2",
         "tensorflow-data-validation==1.16.1",
         "tensorflow-model-analysis==0.47.1",
+        # The protos of warm-up requests, and the stubs that check how a model is served.
+        "tensorflow-serving-api==2.16.1",
         "tfx==1.16.0",
     ],
     extras_require={

@@ -1,4 +1,4 @@
-"""The exported model: the graph that prepares images, the network, the comparer and the decision."""
+"""The exported model: the graph that prepares images, network, comparer and decision."""
 
 import json
 import os
@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from components.trainer.warmup import write_warmup_requests
 
 Tensors = dict[str, tf.Tensor]
 
@@ -52,6 +54,11 @@ class Verifier(tf.Module):
         self._threshold = np.float32(threshold)
         self._slope = np.float32(slope)
         self._tracked = tracked
+
+    @property
+    def embedding_size(self) -> int:
+        """D."""
+        return self._embedding_size
 
     def embed(self, image: tf.Tensor) -> Tensors:
         """See the class."""
@@ -101,12 +108,12 @@ class Verifier(tf.Module):
 
 
 def save_verifier(verifier: Verifier, folder: str | Path, decision: dict[str, Any]) -> None:
-    """Writes the SavedModel, with the decision in ``assets.extra/decision.json``.
+    """Writes the SavedModel, with its decision and its warm-up requests in ``assets.extra``.
 
     Args:
       verifier: What to save.
       folder: Appears whole or not at all.
-      decision: JSON-serialisable: threshold, slope, objective, where they come from.
+      decision: For ``decision.json``: threshold, slope, objective, where they come from.
     """
     folder = Path(folder)
     partial = folder.with_name(f".{folder.name}.partial")
@@ -115,5 +122,6 @@ def save_verifier(verifier: Verifier, folder: str | Path, decision: dict[str, An
     extra = partial / "assets.extra"
     extra.mkdir()
     (extra / "decision.json").write_text(json.dumps(decision, indent=2, sort_keys=True) + "\n")
+    write_warmup_requests(partial, verifier.embedding_size)
     folder.parent.mkdir(parents=True, exist_ok=True)
     os.replace(partial, folder)

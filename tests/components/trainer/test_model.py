@@ -9,6 +9,7 @@ import tensorflow as tf
 from striped_faces import SHAPE, config, pairs_of, stripes
 
 from components.metrics.decision import logistic_score
+from components.trainer import warmup
 from components.trainer.comparers import PldaComparer, build_comparer, epoch_comparer
 from components.trainer.config import NetworkConfig, TextureConfig, TrainingConfig
 from components.trainer.embedder import Embedder
@@ -214,6 +215,7 @@ def test_the_signatures_are_those_of_the_contract(exported):
     }
     decision = json.loads((folder / "assets.extra" / "decision.json").read_text())
     assert decision == {"threshold": 0.75}
+    assert (folder / warmup.FILE).is_file()
 
 
 def test_serving_default_is_compare_of_embed(exported):

@@ -1,7 +1,7 @@
-"""Writes the warm-up requests a SavedModel carries, so that its first real request is not slow.
+"""The warm-up requests a SavedModel carries, so that its first real request is not slow.
 
-A server runs them when it loads a version, before it takes requests: TensorFlow Serving
-(``saved_model_warmup``) and the local server alike.
+A server runs them when it loads a version, before it takes requests: see TensorFlow Serving's
+"SavedModel Warmup". They show drawn faces, because they are shipped with the model.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,59 +13,70 @@ import numpy as np
 if TYPE_CHECKING:
     from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
+FILE: Final = Path("assets.extra", "tf_serving_warmup_requests")
 # TensorFlow Serving loads no version that has more.
 MAX_RECORDS: Final = 100
-FILE: Final = Path("assets.extra", "tf_serving_warmup_requests")
-# A batch of one, and two larger ones: oneDNN and the allocator prepare for each size they meet.
-_BATCH_SIZES: Final = (1, 8, 32)
+# A batch of one, a full one, and one between: oneDNN and the allocator prepare for each size.
+BATCH_SIZES: Final = (1, 8, 32)
+
+_FACES: Final = 4
+# They are resized like any other image. At this size, all requests together stay below 300 kB.
+_SIDE: Final = 64
 
 
 def write_warmup_requests(
     saved_model: str | Path,
-    images: Sequence[bytes],
-    model_name: str = "faceauth",
-    batch_sizes: Sequence[int] = _BATCH_SIZES,
+    embedding_size: int,
+    images: Sequence[bytes] | None = None,
+    batch_sizes: Sequence[int] = BATCH_SIZES,
 ) -> Path:
     """Writes requests for all three signatures into a SavedModel.
 
     Args:
-        saved_model: The folder that holds ``saved_model.pb``.
-        images: JPEG or PNG files of synthetic faces, never of real people: they are shipped with
-            the model. At least one; they are repeated to fill a batch.
-        model_name: Under which the model is served.
-        batch_sizes: Rows of the requests; one request for each size and signature.
+      saved_model: The folder that holds ``saved_model.pb``.
+      embedding_size: D of its signature ``compare``.
+      images: JPEG or PNG files, repeated to fill a batch; None draws a few faces. Never those of
+        real people.
+      batch_sizes: Rows of the requests; one request for each size and signature.
 
     Returns:
-        The file: TFRecords of ``PredictionLog``.
+      The file: TFRecords of ``PredictionLog``.
 
     Raises:
-        ValueError: There is no image, no signature of the contract, or there are too many requests.
+      ValueError: There is no image, or there are too many requests.
     """
     import tensorflow as tf
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+    images = _drawn_faces() if images is None else images
     if not images:
         raise ValueError("there is no image to warm up with; give a synthetic face")
-    folder = Path(saved_model)
-    requests = list(_requests(images, model_name, batch_sizes, _embedding_size(folder)))
+    requests = list(_requests(images, embedding_size, batch_sizes))
     if len(requests) > MAX_RECORDS:
         raise ValueError(
             f"{len(requests)} warm-up requests; TensorFlow Serving takes {MAX_RECORDS}: give fewer "
             "batch sizes"
         )
-    file = folder / FILE
+    file = Path(saved_model) / FILE
     file.parent.mkdir(exist_ok=True)
     temporary = file.with_name(f".{file.name}.part")
     with tf.io.TFRecordWriter(str(temporary)) as writer:
         for request in requests:
             log = PredictionLog()
             log.predict_log.request.CopyFrom(request)
-            writer.write(log.SerializeToString())
+            # Map fields have no order of their own; the same model must give the same bytes.
+            writer.write(log.SerializeToString(deterministic=True))
     return temporary.replace(file)
 
 
+def _drawn_faces() -> list[bytes]:
+    from data.synthetic import face_jpeg
+
+    return [face_jpeg(seed=0, identity=at, index=0, size=_SIDE) for at in range(_FACES)]
+
+
 def _requests(
-    images: Sequence[bytes], model_name: str, batch_sizes: Sequence[int], embedding_size: int
+    images: Sequence[bytes], embedding_size: int, batch_sizes: Sequence[int]
 ) -> Iterator["PredictRequest"]:
     import tensorflow as tf
     from tensorflow_serving.apis.predict_pb2 import PredictRequest
@@ -81,19 +92,9 @@ def _requests(
             ("serving_default", {"image_a": faces, "image_b": faces}),
         ):
             request = PredictRequest()
-            request.model_spec.name = model_name
+            # Required; a server runs a model's own requests under whatever name it has.
+            request.model_spec.name = "faceauth"
             request.model_spec.signature_name = signature
             for name, tensor in inputs.items():
                 request.inputs[name].CopyFrom(tensor)
             yield request
-
-
-def _embedding_size(folder: Path) -> int:
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-
-    graphs = SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs
-    for graph in graphs:
-        if "compare" in graph.signature_def:
-            inputs = graph.signature_def["compare"].inputs
-            return int(inputs["embedding_a"].tensor_shape.dim[1].size)
-    raise ValueError(f"{folder} has no signature 'compare'; export it with the model's contract")
