@@ -1,6 +1,7 @@
 """The search for better hyper-parameters, with KerasTuner: each trial is a training of its own."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ def search_space(config: TuningConfig) -> keras_tuner.HyperParameters:
     return space
 
 
+def in_words(values: Mapping[str, int | float | str]) -> str:
+    """Values by key, on one line for a person."""
+    shown = (
+        f"{value:.4g}" if isinstance(value, float) else str(value) for value in values.values()
+    )
+    return ", ".join(f"{key} {value}" for key, value in zip(values, shown, strict=True))
+
+
 class EerTuner(base_tuner.BaseTuner):
     """Looks for the lowest val EER by Bayesian optimisation (Snoek et al. 2012).
 
@@ -50,7 +59,7 @@ class EerTuner(base_tuner.BaseTuner):
             max_trials=tuning.trials,
             hyperparameters=search_space(tuning),
             allow_new_entries=False,
-            seed=training.seed,
+            seed=training.seed + 1,  # KerasTuner takes 0 for none
         )
         super().__init__(oracle, directory=str(folder), project_name="tuning")
 
@@ -67,7 +76,7 @@ class EerTuner(base_tuner.BaseTuner):
         chosen = self._training.changed({"projector_images": 0, **values})
         if self._tuning.epochs:
             chosen = chosen.changed({"epochs": self._tuning.epochs})
-        say(f"trial {int(trial.trial_id) + 1} of {self._tuning.trials}: {values}")
+        say(f"trial {int(trial.trial_id) + 1} of {self._tuning.trials}: {in_words(values)}")
         keras.utils.clear_session()
         try:
             with tempfile.TemporaryDirectory() as logs:

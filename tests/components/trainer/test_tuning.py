@@ -16,7 +16,7 @@ from components import features
 from components.trainer.component import SiameseTuner
 from components.trainer.config import Knob, TrainingConfig, TuningConfig
 from components.trainer.executor import SiameseTunerExecutor
-from components.trainer.tuning import search_space
+from components.trainer.tuning import EerTuner, search_space
 from components.transform.config import ImageConfig
 
 TRAINING = config(
@@ -138,6 +138,16 @@ def test_the_space_of_the_config_is_the_space_that_is_searched() -> None:
     rate, size = found["optimizer.learning_rate"], found["network.embedding_size"]
     assert (rate.min_value, rate.max_value, rate.sampling) == (1e-3, 1e-2, "log")
     assert list(size.values) == [4, 8]
+
+
+def test_one_seed_gives_one_series_of_trials(tmp_path: Path) -> None:
+    drawn = []
+    for folder in ("a", "b"):
+        oracle = EerTuner(TUNING, TRAINING, tmp_path / folder).oracle
+        drawn.append([oracle.create_trial("t").hyperparameters.values for _ in range(2)])
+    assert TRAINING.seed == 0
+    assert drawn[0] == drawn[1]
+    assert drawn[0][0] != drawn[0][1]
 
 
 def test_values_go_over_the_config_by_dotted_keys() -> None:
