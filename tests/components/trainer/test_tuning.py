@@ -144,7 +144,7 @@ def test_one_seed_gives_one_series_of_trials(tmp_path: Path) -> None:
     drawn = []
     for folder in ("a", "b"):
         oracle = EerTuner(TUNING, TRAINING, tmp_path / folder).oracle
-        drawn.append([oracle.create_trial("t").hyperparameters.values for _ in range(2)])
+        drawn.append([oracle.create_trial(who).hyperparameters.values for who in "xy"])
     assert TRAINING.seed == 0
     assert drawn[0] == drawn[1]
     assert drawn[0][0] != drawn[0][1]
