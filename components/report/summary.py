@@ -22,8 +22,9 @@ def measure(labels: np.ndarray, scores: np.ndarray, distances: np.ndarray) -> di
 
     A score of at least 0.5 is the decision "same". What depends on no threshold is read off the
     distances, which the scores, near 0 and 1, round to ties. A value that the group cannot have
-    (precision when nothing was accepted, recall without same pairs) is None; so is TAR at a FAR
-    that its impostor pairs are too few to show, and that metric is named in ``unresolved``.
+    (precision when nothing was accepted, precision and recall without same pairs) is None; so is
+    TAR at a FAR that its impostor pairs are too few to show, and that metric is named in
+    ``unresolved``.
 
     Args:
       labels: int ``[P]``, 1 same.
@@ -36,7 +37,7 @@ def measure(labels: np.ndarray, scores: np.ndarray, distances: np.ndarray) -> di
     found: dict[str, Any] = {
         "pairs": len(labels),
         "accuracy": (tp + tn) / len(labels),
-        "precision": tp / (tp + fp) if tp + fp else None,
+        "precision": tp / (tp + fp) if tp + fp and tp + fn else None,
         "recall": tp / (tp + fn) if tp + fn else None,
         "f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None,
         "fmr": fp / (fp + tn) if fp + tn else None,
