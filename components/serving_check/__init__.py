@@ -1,0 +1,1 @@
+"""ServingCheck: serves the candidate in a process of its own before it is pushed."""
