@@ -23,6 +23,7 @@ from components.pair_example_gen.config import DataConfig
 from components.pair_scorer.config import ScoringConfig
 from components.report.config import ReportConfig
 from components.section import Section
+from components.serving_check.config import ServingCheckConfig
 from components.trainer.config import TrainingConfig, TuningConfig
 from components.transform.config import ImageConfig
 
@@ -122,10 +123,19 @@ class EvaluationConfig(Section):
 
 
 class ServingConfig(Section):
-    """Where blessed models go."""
+    """Where blessed models go, and how they are tried out before.
+
+    ``check`` ``local`` serves the candidate in a process of its own and compares its answers with
+    the trained model's. ``infra_validator`` is TFX's: it only loads the candidate (and so runs its
+    warm-up requests), but in TensorFlow Serving's container; it needs Docker, and TFX's compiler
+    for Kubeflow does not know it. ``none`` pushes what the evaluation blessed.
+    """
 
     model_name: str = Field("faceauth", pattern=r"^[A-Za-z0-9_.-]+$")
     base_dir: str = "serving/models"
+    check: Literal["local", "infra_validator", "none"] = "local"
+    local_check: ServingCheckConfig = ServingCheckConfig()
+    tf_serving_tag: str = Field("2.16.1", min_length=1, description="of the image for the check")
 
 
 class KubeflowConfig(Section):

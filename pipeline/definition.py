@@ -8,7 +8,7 @@ from typing import Any
 from tfx.components import (
     Evaluator,
     ExampleValidator,
-    Pusher,
+    InfraValidator,
     StatisticsGen,
     Transform,
 )
@@ -18,8 +18,9 @@ from tfx.dsl.components.common.importer import Importer
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import pusher_pb2, transform_pb2
+from tfx.proto import infra_validator_pb2, pusher_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
+from tfx.utils import kube_utils
 
 import schemas
 from components import features
@@ -29,7 +30,9 @@ from components.pair_example_gen.component import PairExampleGen
 from components.pair_example_gen.digest import fingerprint
 from components.pair_example_gen.sources import attribute_names
 from components.pair_scorer.component import PairScorer
+from components.pusher.component import Pusher
 from components.report.component import Report
+from components.serving_check.component import ServingCheck
 from components.trainer.component import SiameseTrainer, SiameseTuner
 from pipeline.baseline import BlessedBeforeStrategy
 from pipeline.config import PipelineConfig
@@ -41,6 +44,19 @@ _LOCAL_BEAM = ["--sdk_container_image=local"]
 
 def _file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _serving_spec(config: PipelineConfig) -> infra_validator_pb2.ServingSpec:
+    """The TensorFlow Serving that InfraValidator tries the candidate on."""
+    spec = infra_validator_pb2.ServingSpec(
+        tensorflow_serving=infra_validator_pb2.TensorFlowServing(
+            tags=[config.serving.tf_serving_tag]
+        ),
+        model_name=config.serving.model_name,
+    )
+    # TFX starts it as a pod only from a pod of Kubeflow's. The message chosen is empty.
+    (spec.kubernetes if kube_utils.is_inside_kfp() else spec.local_docker).SetInParent()
+    return spec
 
 
 def create_pipeline(
@@ -206,10 +222,33 @@ def create_pipeline(
             code_digest=code_digest("report", "metrics", "features"),
         )
     )
+    check = None
+    match config.serving.check:
+        case "local":
+            check = add(
+                ServingCheck(
+                    model=model,
+                    model_blessing=evaluator.outputs["blessing"],
+                    images=faces.outputs["images"],
+                    scored_pairs=scorer.outputs["scored_pairs"],
+                    model_name=config.serving.model_name,
+                    check=config.serving.local_check,
+                    code_digest=code_digest("serving_check", "features", "section"),
+                )
+            )
+        case "infra_validator":
+            check = add(
+                InfraValidator(
+                    model=model,
+                    serving_spec=_serving_spec(config),
+                    validation_spec=infra_validator_pb2.ValidationSpec(num_tries=2),
+                )
+            )
     add(
         Pusher(
             model=model,
             model_blessing=evaluator.outputs["blessing"],
+            infra_blessing=check.outputs["blessing"] if check else None,
             push_destination=pusher_pb2.PushDestination(
                 filesystem=pusher_pb2.PushDestination.Filesystem(
                     base_directory=str(config.serving_dir)

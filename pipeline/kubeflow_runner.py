@@ -36,6 +36,11 @@ def compile_pipeline(config: PipelineConfig) -> Path:
             "the config has no section kubeflow; give kubeflow.image and kubeflow.pipeline_root, "
             "or set FACEAUTH__KUBEFLOW__IMAGE and FACEAUTH__KUBEFLOW__PIPELINE_ROOT"
         )
+    if config.serving.check == "infra_validator":
+        raise ConfigError(
+            "serving.check is infra_validator, which TFX cannot compile for Kubeflow; set it to "
+            "local, or to none"
+        )
     pipeline = create_pipeline(
         config,
         pipeline_root=config.kubeflow.pipeline_root,

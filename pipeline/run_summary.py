@@ -1,11 +1,14 @@
 """Says in plain lines what a run found out: how well it verifies, what was pushed, where."""
 
+import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from components.pusher.versions import versions_in
+from components.serving_check.result import RESULT_FILE
 from pipeline.run_records import RunRecord
 
 _COUNTS: Final = ("tp", "fn", "fp", "tn")
@@ -116,17 +119,50 @@ def blessing_lines(summary: Mapping[str, Any]) -> list[str]:
 
 
 def push_lines(run: RunRecord, summary: Mapping[str, Any] | None) -> list[str]:
-    """Which version this run pushed, or why it pushed none."""
+    """Which version this run stands for, or why it pushed none; and what is served if not that."""
     pushed = run.artifact("PushedModel")
     if pushed is None:
         return ["Nothing pushed: no Pusher ran."]
-    where = str(pushed.properties.get("pushed_destination") or pushed.uri)
     if not pushed.properties.get("pushed"):
-        blessed = summary is not None and summary.get("blessed")
-        return [f"Nothing pushed: {'see the log' if blessed else 'the model is not blessed'}."]
-    if run.producer_state("PushedModel") == "CACHED":
-        return [f"Already pushed, nothing changed since: {short_path(where)}"]
-    return [f"Pushed: {short_path(where)}"]
+        lines = not_pushed_lines(run, summary)
+        if folder := pushed.properties.get("serving_dir"):
+            newest = _newest(Path(str(folder)))
+            lines.append(f"Served as before: {short_path(newest) if newest else 'nothing yet'}")
+        return lines
+    where = Path(str(pushed.properties.get("pushed_destination") or pushed.uri))
+    cached = run.producer_state("PushedModel") == "CACHED"
+    newest = _newest(where.parent) if "pushed_destination" in pushed.properties else None
+    if newest is None or newest == where:
+        what = "Already pushed, nothing changed since" if cached else "Pushed"
+        return [f"{what}: {short_path(where)}"]
+    gone = "" if where.is_dir() else ", which is no longer there"
+    return [
+        f"Pushed: {short_path(where)}{gone}",
+        f"Not the newest version: a server takes {short_path(newest)}, unless told otherwise.",
+    ]
+
+
+def not_pushed_lines(run: RunRecord, summary: Mapping[str, Any] | None) -> list[str]:
+    """Why a run pushed nothing."""
+    if summary is None or not summary.get("blessed"):
+        return ["Nothing pushed: the model is not blessed."]
+    check = run.artifact("InfraBlessing")
+    if check is None or check.properties.get("blessed"):
+        return ["Nothing pushed: see the log."]
+    try:
+        result = json.loads((Path(check.uri) / RESULT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        # TFX's InfraValidator gives no reason but in the log, nor does it tell the two apart.
+        return ["Nothing pushed: the model cannot be served, or Docker not used; see the log."]
+    return [
+        "Nothing pushed: the model does not serve as it was trained:",
+        *(f"  {reason}" for reason in result["reasons"]),
+    ]
+
+
+def _newest(base: Path) -> Path | None:
+    versions = versions_in(base)
+    return base / str(versions[-1]) if versions else None
 
 
 def place_lines(run: RunRecord) -> list[str]:

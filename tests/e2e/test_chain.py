@@ -62,7 +62,7 @@ DATA = (
     ),
     "Transform",
 )
-MODEL = ("Trainer", "PairScorer", "Evaluator", "Report", "Pusher")
+MODEL = ("Trainer", "PairScorer", "Evaluator", "Report", "ServingCheck", "Pusher")
 # A resolver has no cache: it looks again each time, and finds the same.
 RESOLVER = "Baseline"
 
@@ -124,7 +124,7 @@ class Chain:
     def versions(self) -> dict[str, int]:
         return {
             version.name: version.stat().st_mtime_ns
-            for version in self.config.serving_dir.iterdir()
+            for version in self.config.serving_dir.glob("[!.]*")
         }
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 from tfx.dsl.compiler.compiler import Compiler
+from tfx.proto import infra_validator_pb2
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline import definition
-from pipeline.config import PipelineConfig, parse_config
+from pipeline.config import PROJECT, PipelineConfig, parse_config
 from pipeline.definition import create_pipeline
 
 ORDER = [
@@ -29,6 +31,7 @@ ORDER = [
     "PairScorer",
     "Evaluator",
     "Report",
+    "ServingCheck",
     "Pusher",
 ]
 
@@ -91,12 +94,42 @@ def test_nothing_is_prepared_or_trained_before_the_gates_let_it(tree: Tree) -> N
         "AnomalyGate-images",
     }
     assert graph["Trainer"] == {"PairExampleGen", "Transform", "AnomalyGate-pairs"}
-    for node in ("Trainer", "PairScorer", "Evaluator", "Report", "Pusher"):
+    for node in ("Trainer", "PairScorer", "Evaluator", "Report", "ServingCheck", "Pusher"):
         assert {"AnomalyGate-images", "AnomalyGate-pairs"} <= all_before(node, graph)
 
 
-def test_nothing_is_pushed_without_a_blessing(tree: Tree) -> None:
-    assert upstream(load(tree))["Pusher"] == {"Trainer", "Evaluator"}
+def test_nothing_is_pushed_without_two_blessings(tree: Tree) -> None:
+    graph = upstream(load(tree))
+    assert graph["Pusher"] == {"Trainer", "Evaluator", "ServingCheck"}
+    assert graph["ServingCheck"] == {"PairExampleGen", "Trainer", "PairScorer", "Evaluator"}
+
+
+def test_how_a_candidate_is_tried_out_can_be_chosen(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = upstream(load(tree, SERVING__CHECK="none"))
+    assert without.keys() == set(ORDER) - {"ServingCheck"}
+    assert without["Pusher"] == {"Trainer", "Evaluator"}
+
+    def specs() -> tuple[infra_validator_pb2.ServingSpec, set[str]]:
+        config = load(tree, SERVING__CHECK="infra_validator", SERVING__MODEL_NAME="m")
+        [node] = [
+            each for each in create_pipeline(config).components if each.id == "InfraValidator"
+        ]
+        spec = infra_validator_pb2.ServingSpec()
+        json_format.Parse(node.exec_properties["serving_spec"], spec)
+        return spec, upstream(config)["Pusher"]
+
+    for inside, platform in ((False, "local_docker"), (True, "kubernetes")):
+        monkeypatch.setattr(definition.kube_utils, "is_inside_kfp", lambda inside=inside: inside)
+        spec, before_push = specs()
+        assert spec.WhichOneof("serving_platform") == platform
+        assert spec.model_name == "m"
+        assert before_push == {"Trainer", "Evaluator", "InfraValidator"}
+    # The image that serves afterwards.
+    compose = PROJECT / "serving" / "tf_serving" / "docker-compose.yaml"
+    [tag] = spec.tensorflow_serving.tags
+    assert f"image: tensorflow/serving:{tag}\n" in compose.read_text()
 
 
 def test_the_baseline_is_looked_up_or_imported_or_none(tree: Tree) -> None:
@@ -139,7 +172,9 @@ def test_the_same_definition_has_the_same_keys(tree: Tree) -> None:
         ("TRAINING__OPTIMIZER__EMA", "0.5", {"Trainer"}),
         ("DECISION__OBJECTIVE", "eer", {"Trainer"}),
         ("EVALUATION__THRESHOLDS", "[{metric: recall, min: 0.1}]", {"Evaluator"}),
-        ("SERVING__MODEL_NAME", "other", {"Pusher"}),
+        ("SERVING__MODEL_NAME", "other", {"ServingCheck", "Pusher"}),
+        ("SERVING__LOCAL_CHECK__PAIRS", "4", {"ServingCheck"}),
+        ("SERVING__BASE_DIR", "/elsewhere", {"Pusher"}),
         ("RUNS_DIR", "/elsewhere", set()),
         ("KUBEFLOW", "{image: some, pipeline_root: /mnt}", set()),
     ],
@@ -171,6 +206,7 @@ def test_one_byte_of_one_image_changes_the_key_of_what_reads_images(tree: Tree) 
         ("transform", {"Transform", "Trainer"}),
         ("trainer", {"Trainer"}),
         ("pair_scorer", {"PairScorer"}),
+        ("serving_check", {"ServingCheck"}),
         ("report", {"Report"}),
         ("metrics", {"Evaluator", "Report"}),
         ("metrics/roc", {"Trainer"}),

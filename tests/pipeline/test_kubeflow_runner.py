@@ -57,7 +57,12 @@ ARTIFACTS = {
     ("Report", "evaluation"): ("Evaluator", "evaluation"),
     ("Report", "blessing"): ("Evaluator", "blessing"),
     ("Pusher", "model"): ("Trainer", "model"),
+    ("ServingCheck", "model"): ("Trainer", "model"),
+    ("ServingCheck", "model_blessing"): ("Evaluator", "blessing"),
+    ("ServingCheck", "images"): ("PairExampleGen", "images"),
+    ("ServingCheck", "scored_pairs"): ("PairScorer", "scored_pairs"),
     ("Pusher", "model_blessing"): ("Evaluator", "blessing"),
+    ("Pusher", "infra_blessing"): ("ServingCheck", "blessing"),
 }
 
 # Components that wait for another without taking anything from it.
@@ -105,7 +110,7 @@ def spec(tree: dict[str, Any]) -> PipelineSpec:
 def test_every_component_and_every_edge_is_in_the_spec(spec: PipelineSpec) -> None:
     tasks = spec.root.dag.tasks
     assert set(tasks) == set(spec.components) == COMPONENTS
-    assert len(COMPONENTS) == 16
+    assert len(COMPONENTS) == 17
     assert edges(spec) == ARTIFACTS
     waits = {(name, before) for name, task in tasks.items() for before in task.dependent_tasks}
     assert waits == WAITS | {(name, source) for (name, _), (source, _) in ARTIFACTS.items()}
@@ -251,3 +256,10 @@ def test_the_section_has_to_be_there(tree: dict[str, Any], tmp_path: Path) -> No
     with pytest.raises(ConfigError, match=r"no section kubeflow; give kubeflow\.image and"):
         compile_pipeline(parse_config(tree, "test", {}))
     assert not (tmp_path / "runs").exists()
+
+
+def test_what_tfx_cannot_compile_is_said(tree: dict[str, Any]) -> None:
+    tree["serving"] = {"check": "infra_validator"}
+    tree["kubeflow"] = {"image": "some", "pipeline_root": "/mnt"}
+    with pytest.raises(ConfigError, match=r"serving\.check is infra_validator.*set it to local"):
+        compile_pipeline(parse_config(tree, "test", {}))

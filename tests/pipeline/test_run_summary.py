@@ -128,6 +128,49 @@ def test_push(execution: Execution, blessed: bool, line: str) -> None:
     assert push_lines(run_of(execution), {"blessed": blessed}) == [line]
 
 
+def test_what_is_served_is_said_when_it_is_not_what_the_run_pushed(tmp_path: Path) -> None:
+    for version in ("17", "20"):
+        (tmp_path / version).mkdir()
+    ours = {"pushed": 1, "pushed_destination": str(tmp_path / "17")}
+    other = f"Not the newest version: a server takes {tmp_path}/20, unless told otherwise."
+    for state in ("COMPLETE", "CACHED"):
+        lines = push_lines(run_of(pusher(state, **ours)), {"blessed": True})
+        assert lines == [f"Pushed: {tmp_path}/17", other]
+    (tmp_path / "17").rmdir()
+    assert push_lines(run_of(pusher("CACHED", **ours)), {"blessed": True}) == [
+        f"Pushed: {tmp_path}/17, which is no longer there",
+        other,
+    ]
+    ours["pushed_destination"] = str(tmp_path / "20")
+    assert push_lines(run_of(pusher("CACHED", **ours)), {"blessed": True}) == [
+        f"Already pushed, nothing changed since: {tmp_path}/20"
+    ]
+
+
+def test_what_is_served_is_said_when_nothing_is_pushed(tmp_path: Path) -> None:
+    run = run_of(pusher("COMPLETE", pushed=0, serving_dir=str(tmp_path)))
+    refused = "Nothing pushed: the model is not blessed."
+    assert push_lines(run, {"blessed": False}) == [refused, "Served as before: nothing yet"]
+    (tmp_path / "17").mkdir()
+    assert push_lines(run, {"blessed": False}) == [refused, f"Served as before: {tmp_path}/17"]
+
+
+def test_a_model_that_does_not_serve_is_said_with_the_reasons(tmp_path: Path) -> None:
+    check = Artifact("InfraBlessing", str(tmp_path), {"blessed": 0})
+    run = run_of(Execution("ServingCheck", "COMPLETE", (check,)), pusher("COMPLETE", pushed=0))
+    assert push_lines(run, {"blessed": True}) == [
+        "Nothing pushed: the model cannot be served, or Docker not used; see the log."
+    ]
+    (tmp_path / "serving_check.json").write_text('{"reasons": ["one", "two"]}')
+    assert push_lines(run, {"blessed": True}) == [
+        "Nothing pushed: the model does not serve as it was trained:",
+        "  one",
+        "  two",
+    ]
+    # The evaluation comes first: what it refuses is not checked.
+    assert push_lines(run, {"blessed": False}) == ["Nothing pushed: the model is not blessed."]
+
+
 def test_outcome_reads_the_summary_file(tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text(
         json.dumps({"pair_sets": {"overall": measured(2, 1, 0, 0, 1)}, "blessed": True})
