@@ -2,6 +2,8 @@
 
 CONFIG ?= pipeline/configs/synthetic.yaml
 ENGINE ?= local
+# What `make benchmark` measures.
+BENCH ?= scoring growth training
 # More arguments for pytest, for example ARGS="-k metrics".
 ARGS ?=
 
@@ -51,6 +53,12 @@ serve: setup  ## Serve the pushed model: TensorFlow Serving in Docker, else a lo
 .PHONY: loadtest
 loadtest: setup  ## Measure the served model under load, some three minutes: ARGS="--seconds 1"
 	@$(BIN)/python -m serving.loadtest $(ARGS)
+
+.PHONY: benchmark
+benchmark: setup  ## Measure scoring, growth and training on this machine: BENCH=scoring
+	@for bench in $(BENCH); do \
+		TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.$$bench $(ARGS) || exit 1; \
+	done
 
 .PHONY: test
 test: setup  ## Run the tests, but those that take over a minute for themselves

@@ -1,0 +1,155 @@
+"""Pair scoring against embedding every pair, and against the least it could take.
+
+    python -m benchmarks.scoring
+
+One table for each network, measured in one run: (a) both images of every pair decoded and
+embedded, (b) this pipeline's PairScorer, (c) every distinct image read, decoded and embedded once,
+and nothing else. ``docs/benchmarks.md`` says what the columns mean.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.faces import IMAGES, PAIRS, find_source, write_data_set
+from benchmarks.processes import measured
+from pipeline.config import load_config
+
+WAYS = "benchmarks.ways"
+BATCHES = (16, 32, 64, 128, 256)
+# Images that each of them is tried on.
+TRIAL = 1_024
+
+REFERENCE = {
+    "image": {"size": 224, "channels": 3},
+    "training": {
+        "network": {
+            "name": "cnn",
+            "width": 64,
+            "embedding_size": 48,
+            "dropout": 0.3,
+            "batch_norm": False,
+            "standardize": False,
+            "normalize": False,
+        }
+    },
+}
+
+
+def networks() -> dict[str, dict[str, Any]]:
+    """What is measured: the sections ``image`` and ``training`` of each, as JSON can hold them."""
+    lfw = load_config("pipeline/configs/lfw.yaml")
+    default = {"image": lfw.image.model_dump(), "training": lfw.training.model_dump()}
+    return {"reference": REFERENCE, "default": default}
+
+
+def say(message: str) -> None:
+    """Tells the person who waits what is being done."""
+    print(f"... {message}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def workplace(folder: Path | None) -> Iterator[Path]:
+    """A folder that is deleted in the end; below ``folder``, or where temporary files go."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=folder) as work:
+        yield Path(work)
+
+
+def best_batch(model: str, image: dict[str, Any], examples: str) -> dict[str, Any]:
+    """The fastest batch size and way to decode for the floor, on some of the images."""
+    given = {"model": model, "image": image, "examples": examples}
+    found = measured(WAYS, "fastest_floor", **given, batches=BATCHES, images=TRIAL)
+    for speed, batch, beside in found["tried"]:
+        say(f"floor, {batch} a batch, decoded {_where(beside)}: {speed:,.0f} images/s")
+    return {key: found[key] for key in ("batch", "beside")}
+
+
+def _where(beside: bool) -> str:
+    return "beside the network" if beside else "in the model"
+
+
+COLUMNS = ("pairs", "images", "wall s", "pairs/s", "images/s", "peak MB")
+HEADER = " ".join([f"{'':<32}", *(f"{name:>9}" for name in COLUMNS)])
+
+
+def row(name: str, found: dict[str, Any]) -> str:
+    """A line of the table."""
+    pairs, images, seconds = found.get("pairs"), found["images"], found["seconds"]
+    cells = (
+        f"{pairs:,}" if pairs else "-",
+        f"{images:,}",
+        f"{seconds:,.1f}",
+        f"{pairs / seconds:,.0f}" if pairs else "-",
+        f"{images / seconds:,.0f}",
+        f"{found['peak_mb']:,.0f}",
+    )
+    return " ".join([f"{name:<32}", *(f"{cell:>9}" for cell in cells)])
+
+
+def compare(
+    name: str,
+    config: dict[str, Any],
+    data: dict[str, str],
+    examples: str,
+    work: Path,
+    per_pair: int,
+    rounds: int,
+) -> Iterator[str]:
+    """Measures the three ways with one network; gives the lines of its table."""
+    image = config["image"]
+    given = {"model": str(work / name), "image": image}
+    measured(WAYS, "make_model", folder=given["model"], **config)
+    fastest = best_batch(examples=examples, **given)
+    a, b, c = [], [], []
+    for number in range(rounds):
+        say(f"{name} network, round {number + 1} of {rounds}")
+        a.append(measured(WAYS, "per_pair", **given, data=data, pairs=per_pair))
+        place = {"model": given["model"], "output": str(work / f"scored-{name}-{number}")}
+        b.append(measured(WAYS, "pair_scorer", **place, examples=examples))
+        c.append(measured(WAYS, "floor", **given, examples=examples, **fastest))
+    pairs, scorer, floor = (min(each, key=lambda one: one["seconds"]) for each in (a, b, c))
+    yield HEADER
+    yield row("(a) both images of every pair", pairs)
+    yield row("(b) PairScorer", scorer)
+    yield row(f"(c) images once, {fastest['batch']} a batch", floor)
+    every = pairs["seconds"] / pairs["pairs"] * scorer["pairs"]
+    yield f"(c) decodes {_where(fastest['beside'])}. (a) would take {every:,.0f} s for all pairs."
+    yield (
+        f"(b) is {every / scorer['seconds']:.0f} times as fast as (a) and takes "
+        f"{scorer['seconds'] / floor['seconds']:.2f} times as long as (c); "
+        f"(c) is {every / floor['seconds']:.0f} times as fast as (a)."
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scoring", description="Pair scoring, measured three ways."
+    )
+    parser.add_argument("--images", type=int, default=IMAGES)
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    parser.add_argument("--per-pair", type=int, default=1_000, help="pairs embedded one by one")
+    parser.add_argument("--rounds", type=int, default=2, help="of all three; the fastest counts")
+    parser.add_argument("--networks", nargs="+", choices=("reference", "default"))
+    parser.add_argument("--work", type=Path, help="folder for temporary files, some 300 MB")
+    options = parser.parse_args(argv)
+    with workplace(options.work) as work:
+        source = find_source(work)
+        data = write_data_set(work / "data", source, options.images, options.pairs)
+        say(f"writing {options.images:,} images and {options.pairs:,} pairs as TFRecords")
+        examples = str(work / "examples")
+        measured(WAYS, "make_examples", folder=examples, data=data)
+        for name, config in networks().items():
+            if options.networks and name not in options.networks:
+                continue
+            lines = compare(name, config, data, examples, work, options.per_pair, options.rounds)
+            title = f"{name} network, {config['image']['size']} px; {source.name}; untrained"
+            print("\n".join([f"\n{title}", *lines]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""The ways to score pairs that are compared, and what they need. Each runs in its own process.
+
+All imports are above, so none is in a measured time.
+"""
+
+import csv
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_artifacts
+
+from components import features
+from components.pair_example_gen import executor as pair_example_gen
+from components.pair_example_gen.config import DataConfig
+from components.pair_scorer.config import ScoringConfig
+from components.pair_scorer.executor import PairScorerExecutor
+from components.trainer.comparers import build_comparer
+from components.trainer.config import TrainingConfig
+from components.trainer.embedder import Embedder
+from components.trainer.run_fn import prepare_function
+from components.trainer.siamese import SiameseModel
+from components.trainer.verifier import Verifier, save_verifier
+from components.transform.config import ImageConfig
+from components.transform.preprocessing import prepare_image, preprocessing_fn
+
+# Of the pairs that are embedded one by one: Keras' own default.
+PER_PAIR_BATCH = 32
+
+
+def make_examples(folder: str, data: dict[str, str]) -> dict[str, Any]:
+    """Runs PairExampleGen into ``folder``."""
+    config = DataConfig(
+        images=data["images"],
+        image_list=data["image_list"],
+        split="given",
+        pairs={"train": 2, "val": 2},
+        pair_lists={"test": (data["pair_list"],)},
+    )
+    output: dict[str, list[Any]] = {key: [_examples(folder, key)] for key in ("images", "pairs")}
+    properties = {"data_config": config.model_dump_json()}
+    pair_example_gen.Executor(_context(folder)).Do({}, output, properties)
+    return {}
+
+
+def make_model(folder: str, image: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
+    """Exports an untrained network, which is as fast as a trained one.
+
+    Into ``folder``: ``Format-Serving``, the model as Trainer exports it, with Transform's graph;
+    and ``network``, which takes pixels.
+    """
+    image_config = ImageConfig.model_validate(image)
+    config = TrainingConfig.model_validate(training)
+    keras.utils.set_random_seed(0)
+    model = SiameseModel(config, image_config.shape, classes=64)
+    embedder = Embedder(model)
+    # PLDA is fitted; to what does not matter here.
+    vectors = np.random.default_rng(0).normal(size=(512, embedder.size)).astype(np.float32)
+    comparer = build_comparer(model, vectors, np.repeat(np.arange(64, dtype=np.int32), 8))
+    prepare, layer = prepare_function(_transform(folder, image_config), image_config)
+    verifier = Verifier(prepare, embedder, comparer, embedder.size, 1.0, 1.0, tracked=[layer])
+    save_verifier(verifier, Path(folder, "Format-Serving"), {"threshold": 1.0})
+    pixels = tf.TensorSpec([None, *image_config.shape], tf.uint8, name="pixels")
+    on_pixels = tf.function(lambda pixels: {"embedding": embedder(pixels)})
+    tf.saved_model.save(
+        embedder, str(Path(folder, "network")), on_pixels.get_concrete_function(pixels)
+    )
+    return {"parameters": model.network.count_params()}
+
+
+def _transform(folder: str, config: ImageConfig) -> tft.TFTransformOutput:
+    """The graph that Transform would write; it depends on no data."""
+    names = (features.IMAGE_ID, features.IDENTITY, features.IMAGE_ENCODED)
+    spec = {name: tf.io.FixedLenFeature([1], tf.string) for name in names}
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    row = {name: np.array([b""]) for name in names}
+
+    def prepare(inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
+        return preprocessing_fn(inputs, {"image": config.model_dump_json()})
+
+    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(Path(folder, "temporary"))):
+        rows = pipeline | beam.Create([row])
+        graph = (rows, metadata) | tft_beam.AnalyzeDataset(prepare)
+        _ = graph | tft_beam.WriteTransformFn(str(Path(folder, "transform")))
+    return tft.TFTransformOutput(str(Path(folder, "transform")))
+
+
+def per_pair(model: str, image: dict[str, Any], data: dict[str, str], pairs: int) -> dict[str, Any]:
+    """Decodes and embeds both images of every pair, as scripts that come with papers do.
+
+    It is spared what slows such scripts further: preparation runs in a compiled graph, in a thread
+    beside the network, pixels are handed over as bytes, and loading the model, compiling and the
+    first batch are not measured.
+    """
+    config = ImageConfig.model_validate(image)
+    network = tf.saved_model.load(str(Path(model, "network"))).signatures["serving_default"]
+    compare = tf.saved_model.load(str(Path(model, "Format-Serving"))).signatures["compare"]
+    with open(data["pair_list"], newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    chosen = np.random.default_rng(0).permutation(len(rows))[: pairs + PER_PAIR_BATCH]
+    listed = [rows[at][:2] for at in chosen]
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+    def prepare(path: tf.Tensor) -> tf.Tensor:
+        return prepare_image(tf.io.read_file(path), config)
+
+    def images() -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        for a, b in listed:
+            yield prepare(f"{data['images']}/{a}"), prepare(f"{data['images']}/{b}")
+
+    spec = tf.TensorSpec(config.shape, tf.uint8)
+    dataset = tf.data.Dataset.from_generator(images, output_signature=(spec, spec))
+    done, began = 0, 0.0
+    for number, (a, b) in enumerate(dataset.batch(PER_PAIR_BATCH).prefetch(1)):
+        vector_a, vector_b = network(pixels=a)["embedding"], network(pixels=b)["embedding"]
+        compare(embedding_a=vector_a, embedding_b=vector_b)["distance"].numpy()
+        if number:
+            done += len(a)
+        else:
+            began = time.perf_counter()
+    return {"seconds": time.perf_counter() - began, "pairs": done, "images": 2 * done}
+
+
+def pair_scorer(model: str, examples: str, output: str) -> dict[str, Any]:
+    """This pipeline's component, all that its executor does: from loading the model on."""
+    artifact = standard_artifacts.Model()
+    artifact.uri = model
+    inputs: dict[str, list[Any]] = {
+        "model": [artifact],
+        **{key: [_examples(examples, key)] for key in ("images", "pairs")},
+    }
+    outputs: dict[str, list[Any]] = {"scored_pairs": [_examples(output, "scored_pairs")]}
+    properties = {"splits": '["test"]', "scoring": ScoringConfig().model_dump_json()}
+    began = time.perf_counter()
+    PairScorerExecutor(_context(output)).Do(inputs, outputs, properties)
+    seconds = time.perf_counter() - began
+    return {
+        "seconds": seconds,
+        "pairs": _rows(f"{output}/scored_pairs/Split-test"),
+        "images": _rows(f"{examples}/images/Split-test"),
+    }
+
+
+def floor(
+    model: str,
+    image: dict[str, Any],
+    examples: str,
+    batch: int,
+    beside: bool,
+    at_most: int | None = None,
+) -> dict[str, Any]:
+    """Reads, decodes and embeds each image once, and nothing else.
+
+    Loading the model and a first batch, which compiles, are not measured.
+
+    Args:
+      model: Folder from ``make_model``.
+      image: How images are prepared.
+      examples: Folder from ``make_examples``.
+      batch: Images a call.
+      beside: Decode in threads of ``tf.data`` while the network runs, instead of in its own call.
+      at_most: So many images.
+    """
+    config = ImageConfig.model_validate(image)
+    types = {features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string)}
+    files = sorted(map(str, Path(examples, "images", "Split-test").iterdir()))
+    encoded = tf.data.TFRecordDataset(files).take(at_most or -1)
+
+    def parse(rows: tf.Tensor) -> tf.Tensor:
+        return tf.io.parse_example(rows, types)[features.IMAGE_ENCODED]
+
+    if beside:
+        network = tf.saved_model.load(str(Path(model, "network"))).signatures["serving_default"]
+
+        def pixels(row: tf.Tensor) -> tf.Tensor:
+            file = tf.io.parse_single_example(row, types)[features.IMAGE_ENCODED]
+            return prepare_image(file, config)
+
+        dataset = encoded.map(pixels, num_parallel_calls=tf.data.AUTOTUNE).batch(batch)
+
+        def embed(rows: tf.Tensor) -> np.ndarray:
+            return network(pixels=rows)["embedding"].numpy()
+    else:
+        whole = tf.saved_model.load(str(Path(model, "Format-Serving"))).signatures["embed"]
+        dataset = encoded.batch(batch).map(parse)
+
+        def embed(rows: tf.Tensor) -> np.ndarray:
+            return whole(image=rows)["embedding"].numpy()
+
+    for rows in islice(dataset, 1):
+        embed(rows)
+    began = time.perf_counter()
+    images = sum(len(embed(rows)) for rows in dataset.prefetch(1))
+    return {"seconds": time.perf_counter() - began, "images": images}
+
+
+def fastest_floor(
+    model: str, image: dict[str, Any], examples: str, batches: list[int], images: int
+) -> dict[str, Any]:
+    """Tries ``floor`` on so many images with each size of a batch, both ways to decode.
+
+    Returns:
+      ``batch`` and ``beside`` of the fastest, and ``tried``: images a second of each.
+    """
+    tried = []
+    for batch in batches:
+        for beside in (False, True):
+            found = floor(model, image, examples, batch, beside, images)
+            tried.append((found["images"] / found["seconds"], batch, beside))
+    _, batch, beside = max(tried)
+    return {"batch": batch, "beside": beside, "tried": tried}
+
+
+def _examples(folder: str, key: str) -> standard_artifacts.Examples:
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(Path(folder, key))
+    artifact.split_names = artifact_utils.encode_split_names(list(features.SPLITS))
+    examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    return artifact
+
+
+def _context(folder: str) -> BaseBeamExecutor.Context:
+    return BaseBeamExecutor.Context(
+        beam_pipeline_args=[], tmp_dir=str(Path(folder, "temporary")), unique_id="1"
+    )
+
+
+def _rows(folder: str) -> int:
+    files = sorted(map(str, Path(folder).iterdir()))
+    rows = tf.data.TFRecordDataset(files).batch(10_000)
+    return sum(len(batch) for batch in rows)
