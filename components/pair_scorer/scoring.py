@@ -8,13 +8,12 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import pyarrow as pa
 import tensorflow as tf
 from apache_beam.utils import shared
-from tfx_bsl.coders import example_coder
 
 from components import features
 from components.pair_example_gen.records import UNFINISHED, write_shard
+from components.pair_scorer.columns import with_columns
 from components.pair_scorer.pace import Pace
 from components.pair_scorer.table import Chunk, EmbeddingTable, write_chunk
 
@@ -54,30 +53,30 @@ class _Models:
         return handle.acquire(functools.partial(_Models, paths), tag="\n".join(paths))
 
 
-def column(batch: pa.RecordBatch, name: str) -> np.ndarray:
-    """A one-valued column of a batch, ``[N]``; strings as NumPy bytes.
-
-    Raises:
-      ValueError: The column is not there, or a row has no value or several.
-    """
-    at = batch.schema.get_field_index(name)
-    values = batch.column(at).flatten() if at >= 0 else None
-    if values is None or len(values) != batch.num_rows:
-        raise ValueError(f"pairs have no column {name!r} with one value a row")
-    found = values.to_numpy(zero_copy_only=False)
-    return found.astype(np.bytes_) if found.dtype == object else found
-
-
 def _records(path: str) -> tf.data.TFRecordDataset:
     # As TFX's own readers do: the suffix tells how a file is compressed.
     return tf.data.TFRecordDataset(path, compression_type="GZIP" if path.endswith(".gz") else "")
 
 
-def pair_batches(path: str) -> Iterator[pa.RecordBatch]:
-    """Reads a shard of pairs, ``PAIR_BATCH`` at a time, whatever columns it has."""
-    decoder = example_coder.ExamplesToRecordBatchDecoder()
-    for rows in _records(path).batch(PAIR_BATCH).prefetch(1).as_numpy_iterator():
-        yield decoder.DecodeBatch(rows.tolist())
+def pair_batches(path: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Reads a shard of pairs, ``PAIR_BATCH`` at a time: rows as they are, and their two images.
+
+    Yields:
+      Serialised rows and the ids of images a and b: objects of bytes, ``[P]`` each.
+    """
+    types = {
+        name: tf.io.FixedLenFeature([], tf.string)
+        for name in (features.IMAGE_ID_A, features.IMAGE_ID_B)
+    }
+    batches = (
+        _records(path)
+        .batch(PAIR_BATCH)
+        .map(lambda rows: (rows, tf.io.parse_example(rows, types)))
+        # The next batch is read while this one is scored.
+        .prefetch(1)
+    )
+    for rows, ids in batches.as_numpy_iterator():
+        yield rows, ids[features.IMAGE_ID_A], ids[features.IMAGE_ID_B]
 
 
 def lookup(ids: frozenset[bytes]) -> tf.lookup.StaticHashTable:
@@ -111,15 +110,10 @@ def image_batches(
 
 def read_named(path: str) -> Named:
     """What the pairs of a shard name."""
-    types = {
-        name: tf.io.FixedLenFeature([], tf.string)
-        for name in (features.IMAGE_ID_A, features.IMAGE_ID_B)
-    }
     ids: set[bytes] = set()
     pairs = 0
-    for rows in _records(path).batch(PAIR_BATCH):
-        named = tf.concat(list(tf.io.parse_example(rows, types).values()), 0)
-        ids.update(tf.unique(named)[0].numpy().tolist())
+    for rows, *named in pair_batches(path):
+        ids.update(np.concatenate(named).tolist())
         pairs += len(rows)
     return Named(frozenset(ids), pairs)
 
@@ -205,30 +199,23 @@ class _Score(beam.DoFn):
         yield 1
 
     def _rows(self, path: str, table: EmbeddingTable, total: int) -> Iterator[bytes]:
-        for batch in pair_batches(path):
-            yield from example_coder.RecordBatchToExamples(self._scored(batch, table))
-            self._pairs.inc(batch.num_rows)
-            self._pace.add(batch.num_rows, total)
+        for rows, ids_a, ids_b in pair_batches(path):
+            a, b = (table.rows(ids.astype(np.bytes_)) for ids in (ids_a, ids_b))
+            yield from with_columns(rows, self._scores(a, b, table))
+            self._pairs.inc(len(rows))
+            self._pace.add(len(rows), total)
 
-    def _scored(self, batch: pa.RecordBatch, table: EmbeddingTable) -> pa.RecordBatch:
-        a = table.rows(column(batch, features.IMAGE_ID_A))
-        b = table.rows(column(batch, features.IMAGE_ID_B))
-        columns, names = list(batch.columns), list(batch.schema.names)
-        for model, embeddings, keys in zip(
+    def _scores(self, a: np.ndarray, b: np.ndarray, table: EmbeddingTable) -> dict[str, np.ndarray]:
+        columns = {}
+        for model, embeddings, names in zip(
             self._models.models, table.embeddings, _SCORE_COLUMNS, strict=False
         ):
             result = model.signatures["compare"](
                 embedding_a=tf.constant(embeddings[a]), embedding_b=tf.constant(embeddings[b])
             )
-            for key, name in zip(keys, ("distance", "score"), strict=True):
-                columns.append(_one_a_row(result[name].numpy()))
-                names.append(key)
-        return pa.RecordBatch.from_arrays(columns, names)
-
-
-def _one_a_row(values: np.ndarray) -> pa.Array:
-    offsets = np.arange(len(values) + 1, dtype=np.int32)
-    return pa.ListArray.from_arrays(offsets, pa.array(values))
+            for name, key in zip(names, ("distance", "score"), strict=True):
+                columns[name] = result[key].numpy()
+        return columns
 
 
 def _check_named(named: Named, split: str) -> Named:
