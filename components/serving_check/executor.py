@@ -16,6 +16,7 @@ from tfx.utils import io_utils, path_utils
 
 from components import features
 from components.pair_scorer.executor import split_files
+from components.progress import say
 from components.serving_check.checks import check_samples, check_warmup
 from components.serving_check.config import ServingCheckConfig, fill_in
 from components.serving_check.result import Result
@@ -61,6 +62,11 @@ class Executor(base_executor.BaseExecutor):
         blessing.set_int_custom_property(_BLESSED_KEY, int(result.passed))
         for reason in result.reasons:
             logging.warning("ServingCheck: %s", reason)
+        if result.passed:
+            say(
+                f"served on trial: {result.measured['warmup_requests']} warm-up requests and "
+                f"{result.measured['pairs']} test pairs answered as when trained"
+            )
 
 
 def _check(

@@ -180,6 +180,21 @@ def test_the_first_run_computes_everything_and_pushes(chain: Chain, first: Run) 
     assert f"Pushed: {chain.config.serving_dir / version}" in first.screen
 
 
+def test_the_first_run_served_its_model_before_it_was_pushed(chain: Chain, first: Run) -> None:
+    [blessing] = first.output("ServingCheck", "InfraBlessing")
+    assert (blessing / "INFRA_BLESSED").is_file()
+    found = json.loads((blessing / "serving_check.json").read_text())
+    assert found["reasons"] == []
+    measured = found["measured"]
+    assert (measured["warmup_requests"], measured["pairs"]) == (9, 16)
+    errors = [value for name, value in measured.items() if name.startswith("largest")]
+    assert len(errors) == 4
+    assert max(errors) <= 1e-5
+    [version] = first.pushed
+    extra = chain.config.serving_dir / version / "assets.extra"
+    assert (extra / "tf_serving_warmup_requests").is_file()
+
+
 def test_the_pipeline_is_registered_with_tfx_below_the_runs(chain: Chain, third: Run) -> None:
     for engine in ("local", "beam"):
         home = chain.config.root.parent / "tfx_home" / engine
@@ -323,7 +338,7 @@ def test_a_training_value_leaves_all_before_trainer_in_the_cache(second: Run, th
 
 
 def test_a_worse_model_is_neither_blessed_nor_pushed_and_it_is_said_why(
-    first: Run, third: Run
+    chain: Chain, first: Run, third: Run
 ) -> None:
     summary = third.summary
     assert third.pushed == first.pushed
@@ -346,3 +361,8 @@ def test_a_worse_model_is_neither_blessed_nor_pushed_and_it_is_said_why(
     for reason in summary["reasons"]:
         assert reason in third.screen
     assert "Nothing pushed: the model is not blessed." in third.screen
+    [version] = third.pushed
+    assert f"Served as before: {chain.config.serving_dir / version}" in third.screen
+    # Nor was it served on trial.
+    [trial] = third.output("ServingCheck", "InfraBlessing")
+    assert {path.name for path in trial.iterdir()} == {"INFRA_NOT_BLESSED", "serving_check.json"}
