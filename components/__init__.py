@@ -1,4 +1,4 @@
-"""The components of the pipeline: what knows about pairs of faces. Each folder is one TFX component."""
+"""What knows about pairs of faces: a TFX component a folder, and what they share."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from typing import Any
 def __getattr__(name: str) -> Any:
     """Our own artifact types, as ``components.<type>``.
 
-    Under Kubeflow an artifact's type is known by a name of the form ``package.Class``, with one dot,
-    which must also be where the class can be imported from. They are imported when asked for:
+    Under Kubeflow an artifact's type is known by a name of the form ``package.Class``, with one
+    dot, which must also be where the class can be imported from. They are imported when asked for:
     TFX takes half a minute.
     """
     if name == "DataVerdict":

@@ -9,8 +9,8 @@ from keras import ops
 def flat_pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Labels and predictions of one batch as two float ``[B]``.
 
-    Without this, labels ``[B]`` against predictions ``[B, 1]`` broadcast to ``[B, B]`` under Keras 3
-    and the loss of a perfect predictor is not zero.
+    Without this, labels ``[B]`` against predictions ``[B, 1]`` broadcast to ``[B, B]`` under
+    Keras 3, and the loss of a perfect predictor is not zero.
 
     Args:
       y_true: ``[B]`` or ``[B, 1]``.
@@ -143,9 +143,10 @@ def angular_margin_logits(
 def triplet_loss(distances: Any, identities: Any, margin: float, hard: bool) -> tuple[Any, Any]:
     """Triplet loss over the triplets that a batch holds, mined in the batch.
 
-    ``hard``: each anchor with its farthest positive and nearest negative (batch-hard; Hermans, Beyer
-    & Leibe 2017). Otherwise each anchor-positive pair with the nearest negative that is farther than
-    the positive, or the farthest negative where none is (semi-hard; Schroff et al. 2015).
+    ``hard``: each anchor with its farthest positive and nearest negative (batch-hard; Hermans,
+    Beyer & Leibe 2017). Otherwise each anchor-positive pair with the nearest negative that is
+    farther than the positive, or the farthest negative where none is (semi-hard; Schroff et al.
+    2015).
 
     Args:
       distances: float ``[B, B]``, 0 on the diagonal.

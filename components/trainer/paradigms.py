@@ -1,7 +1,7 @@
 """The ways to train: each turns a batch of embeddings into a loss.
 
-A paradigm is a Keras layer because some have weights of their own (the sigmoid head, class centres).
-It is told what the two halves of a pair batch are, or the identities of a P x K batch; the pair
+A paradigm is a Keras layer because some have weights of their own (the sigmoid head, class
+centres). It is told the labels of a batch of pairs, or the identities of a P x K batch; the pair
 losses take both, a P x K batch being all the pairs in it.
 """
 

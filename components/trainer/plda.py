@@ -1,9 +1,9 @@
 """Probabilistic linear discriminant analysis of embeddings, in NumPy.
 
 The two-covariance form of PLDA (Prince & Elder, "Probabilistic Linear Discriminant Analysis for
-Inferences About Identity", 2007): an embedding is the identity's mean plus the image's deviation, both
-normal. Whether two embeddings share the identity's mean has a closed-form log-likelihood ratio. In the
-space that makes both covariances diagonal it is a weighted sum over the dimensions.
+Inferences About Identity", 2007): an embedding is the identity's mean plus the image's deviation,
+both normal. Whether two embeddings share the identity's mean has a closed-form log-likelihood
+ratio. In the space that makes both covariances diagonal it is a weighted sum over the dimensions.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,10 @@ from components.trainer.samplers import rows_of_each
 
 @dataclass(frozen=True)
 class Plda:
-    """A fitted model. With ``u = (x - mean) @ transform`` and ``v`` likewise, the log-likelihood ratio
-    is ``sum(cross * u * v + own * (u^2 + v^2)) + constant``.
+    """A fitted model.
+
+    With ``u = (x - mean) @ transform`` and ``v`` likewise, the log-likelihood ratio is
+    ``sum(cross * u * v + own * (u^2 + v^2)) + constant``.
 
     Attributes:
       mean: float64 ``[D]``.
@@ -83,7 +85,7 @@ def fit_plda(
     per_identity = (len(x) - (counts**2).sum() / len(x)) / (len(counts) - 1)
     between = (weighted / (len(counts) - 1) - within) / per_identity
 
-    # Simultaneous diagonalisation: transform' within transform = 1, transform' between transform = psi.
+    # Diagonalises both: transform' within transform = 1, transform' between transform = psi.
     psi, transform = linalg.eigh(between, within)
     psi = np.maximum(psi, 0.0)  # an estimate by moments can go below
     total = psi + 1
@@ -91,6 +93,6 @@ def fit_plda(
     cross = psi / determinant
     own = -0.5 * psi**2 / (total * determinant)
     constant = float(-0.5 * np.log(determinant / total**2).sum())
-    # The ratio's variance over pairs of two people: sum of (cross * total)^2 + 2 * (own * total)^2 * 2.
+    # The ratio's variance over pairs of two people sums (cross * total)^2 + 4 * (own * total)^2.
     scale = float(np.sqrt(((cross * total) ** 2 + 4 * (own * total) ** 2).sum()))
     return Plda(mean, transform, cross, own, constant, max(scale, 1e-6))

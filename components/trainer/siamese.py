@@ -1,4 +1,4 @@
-"""The model that is fitted: augmentation, the shared network, the paradigm's loss, averaged weights."""
+"""The model that is fitted: augmentation, the shared network, the loss, averaged weights."""
 
 from typing import Any
 

@@ -1,10 +1,10 @@
 """Hand-made features beside the learned ones: histograms of local binary patterns, in the graph.
 
-Ahonen, Hadid & Pietikäinen, "Face Description with Local Binary Patterns", 2006. Each pixel becomes the
-pattern of which of its eight neighbours are at least as bright; the uniform patterns (at most two
-changes around the circle; Ojala, Pietikäinen & Mäenpää 2002) and one for all others are counted in
-overlapping cells; the roots of the counts are projected on their principal components. They see fine
-texture, where the network sees shape, and err on other pairs.
+Ahonen, Hadid & Pietikäinen, "Face Description with Local Binary Patterns", 2006. Each pixel becomes
+the pattern of which of its eight neighbours are at least as bright; the uniform patterns (at most
+two changes around the circle; Ojala, Pietikäinen & Mäenpää 2002) and one for all others are counted
+in overlapping cells; the roots of the counts are projected on their principal components. They see
+fine texture, where the network sees shape, and err on other pairs.
 """
 
 import numpy as np

@@ -32,7 +32,7 @@ def image(image_id: bytes, identity: bytes, fill: int) -> dict:
     }
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path):
     # Out of order and over two shards, as Beam may write them.
     write(tmp_path / "images" / "a.gz", [image(b"zoe/1", b"zoe", 30), image(b"bob/2", b"bob", 20)])

@@ -28,7 +28,7 @@ def seed():
     tf.random.set_seed(7)
 
 
-@pytest.fixture()
+@pytest.fixture
 def noise() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (32, 12, 12, 3), dtype=np.uint8)
 

@@ -36,7 +36,7 @@ def test_contrastive_loss_is_the_mean_over_pairs_and_not_over_a_square():
 
 @pytest.mark.parametrize("predictions", [np.zeros((2, 2)), np.zeros((2, 1, 1)), np.zeros(3)])
 def test_other_shapes_are_refused(predictions):
-    with pytest.raises(ValueError, match="shape|labels for"):
+    with pytest.raises(ValueError, match=r"shape|labels for"):
         contrastive_loss(np.array([1, 0]), predictions, margin=1.0)
 
 

@@ -19,7 +19,8 @@ from components.transform.preprocessing import (
 
 def encode(pixels: np.ndarray, file_format: str) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, file_format, **({"quality": 95} if file_format == "JPEG" else {}))
+    options = {"quality": 95} if file_format == "JPEG" else {}
+    Image.fromarray(pixels).save(buffer, file_format, **options)
     return buffer.getvalue()
 
 
@@ -114,5 +115,5 @@ def test_preprocessing_fn_writes_the_pixels_row_by_row():
 
 @pytest.mark.parametrize("crop", [0.0, 1.5, (0.5, 0.0, 0.4, 1.0), (0.0, 0.0, 1.0, 1.2)])
 def test_an_impossible_crop_is_refused(crop: object):
-    with pytest.raises(ValueError, match="crop|box"):
+    with pytest.raises(ValueError, match=r"crop|box"):
         ImageConfig(crop=crop)
