@@ -1,7 +1,8 @@
 """The comparison of two embeddings: a distance, whatever it was learned with.
 
 Every comparer is a ``tf.Module`` with one method, ``distance``, from two float32 ``[N, D]`` to
-float32 ``[N]``: 0 or more, smaller is more alike, the same for ``(a, b)`` and ``(b, a)`` to the last bit.
+float32 ``[N]``: 0 or more, smaller is more alike, the same for ``(a, b)`` and ``(b, a)`` to the
+last bit.
 """
 
 import numpy as np
