@@ -24,27 +24,19 @@ BATCHES = (16, 32, 64, 128, 256)
 # Images that each of them is tried on.
 TRIAL = 1_024
 
-REFERENCE = {
-    "image": {"size": 224, "channels": 3},
-    "training": {
-        "network": {
-            "name": "cnn",
-            "width": 64,
-            "embedding_size": 48,
-            "dropout": 0.3,
-            "batch_norm": False,
-            "standardize": False,
-            "normalize": False,
-        }
-    },
-}
+CONFIGS = {"reference": "lfw_reference", "default": "lfw"}
 
 
 def networks() -> dict[str, dict[str, Any]]:
     """What is measured: the sections ``image`` and ``training`` of each, as JSON can hold them."""
-    lfw = load_config("pipeline/configs/lfw.yaml")
-    default = {"image": lfw.image.model_dump(), "training": lfw.training.model_dump()}
-    return {"reference": REFERENCE, "default": default}
+    found = {}
+    for name, file in CONFIGS.items():
+        config = load_config(f"pipeline/configs/{file}.yaml")
+        found[name] = {
+            "image": config.image.model_dump(mode="json"),
+            "training": config.training.model_dump(mode="json"),
+        }
+    return found
 
 
 def say(message: str) -> None:
