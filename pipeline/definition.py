@@ -137,7 +137,13 @@ def create_pipeline(
     transform.add_upstream_node(gates["images"])
 
     trainer_code = code_digest(
-        "trainer", "metrics/roc", "metrics/decision", "transform", "features", "section"
+        "trainer",
+        "metrics/roc",
+        "metrics/decision",
+        "metrics/bootstrap",
+        "transform",
+        "features",
+        "section",
     )
     tuned = None
     if config.tuning:

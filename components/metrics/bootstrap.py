@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from components.metrics.decision import DecisionConfig, best_point, check_reachable
 from components.metrics.roc import (
     FloatArray,
     IntArray,
@@ -109,6 +110,52 @@ def bootstrap(
         low, high = np.quantile(known, tails) if known.size else (np.nan, np.nan)
         intervals[name] = Interval(float(value), float(low), float(high), int(known.size))
     return intervals
+
+
+def threshold_interval(
+    distances: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    identities_a: npt.ArrayLike,
+    identities_b: npt.ArrayLike,
+    config: DecisionConfig,
+    *,
+    replicates: int = 500,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Where the threshold would lie had other people been in the pairs it is chosen on.
+
+    Each replicate resamples identities and chooses its own threshold for the objective.
+
+    Args:
+      distances: [N], smaller is more alike.
+      labels: [N], 1 same and 0 different.
+      identities_a: [N], who the first image shows.
+      identities_b: [N], who the second shows.
+      config: The objective.
+      replicates: How often to resample.
+      level: The share of the replicates inside the interval.
+      seed: Of the resampling.
+
+    Raises:
+      ValueError: As ``check_pairs``; or identities and labels disagree; or a class is missing.
+    """
+    curve = sweep(distances, labels)
+    check_reachable(curve.genuine, curve.impostors, config)
+    resampled = _Resampled(distances, labels, identities_a, identities_b)
+    random = np.random.default_rng(seed)
+    found = []
+    for _ in range(replicates):
+        drawn = random.integers(0, resampled.people, resampled.people)
+        copies = np.bincount(drawn, minlength=resampled.people)
+        replicate = resampled.counts(copies, curve.thresholds)
+        if replicate.genuine and replicate.impostors:
+            found.append(curve.thresholds[best_point(replicate, config)])
+    low, high = (
+        np.quantile(found, [(1 - level) / 2, (1 + level) / 2]) if found else (np.nan, np.nan)
+    )
+    chosen = float(curve.thresholds[best_point(curve, config)])
+    return Interval(chosen, float(low), float(high), len(found))
 
 
 class _Resampled:

@@ -124,6 +124,19 @@ def check_reachable(genuine: int, impostors: int, config: DecisionConfig) -> Non
         )
 
 
+def best_point(curve: Sweep, config: DecisionConfig) -> int:
+    """The operating point of a sweep that ``choose_threshold`` takes, as its index.
+
+    Args:
+      curve: Both classes are there.
+      config: The objective.
+    """
+    _, merit = _judge(curve, config)
+    best = np.flatnonzero(merit == merit.max())
+    gap = np.abs(curve.fp * curve.genuine - curve.fn * curve.impostors)[best]
+    return int(best[np.argmin(gap)])
+
+
 def choose_threshold(
     distances: npt.ArrayLike, labels: npt.ArrayLike, config: DecisionConfig
 ) -> Decision:
@@ -144,10 +157,8 @@ def choose_threshold(
     found, marks = check_pairs(distances, labels)
     curve = sweep(found, marks)
     check_reachable(curve.genuine, curve.impostors, config)
-    value, merit = _judge(curve, config)
-    best = np.flatnonzero(merit == merit.max())
-    gap = np.abs(curve.fp * curve.genuine - curve.fn * curve.impostors)[best]
-    at = int(best[np.argmin(gap)])
+    at = best_point(curve, config)
+    value, _ = _judge(curve, config)
     threshold = float(curve.thresholds[at])
     return Decision(
         threshold=threshold,

@@ -1,5 +1,6 @@
 """What Trainer calls: read, fit, calibrate, export."""
 
+import hashlib
 import json
 import platform
 import tempfile
@@ -7,21 +8,24 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from absl import logging
 
 from components import features
+from components.metrics.bootstrap import threshold_interval
 from components.metrics.decision import (
     Decision,
     DecisionConfig,
+    check_reachable,
     choose_threshold,
     format_reference_table,
     reference_sweep,
 )
 from components.progress import say
 from components.trainer import pictures
-from components.trainer.arrays import Pairs, read_images, read_pairs
+from components.trainer.arrays import Images, Pairs, read_images, read_pairs
 from components.trainer.checkpoint import Checkpoint
 from components.trainer.comparers import build_comparer
 from components.trainer.config import TrainingConfig
@@ -58,12 +62,41 @@ def prepare_function(transform_output: tft.TFTransformOutput, config: ImageConfi
     return prepare, layer
 
 
+def pairs_digest(images: Images, pairs: Pairs) -> str:
+    """SHA-256 of which pairs these are, whatever their order, as 64 hex digits."""
+    rows = zip(images.ids[pairs.a], images.ids[pairs.b], pairs.labels, strict=True)
+    lines = sorted(f"{a}\t{b}\t{label}\n" for a, b, label in rows)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def describe_decision(
-    decision: Decision, objective: DecisionConfig, pairs: Pairs, comparer: str
+    decision: Decision,
+    objective: DecisionConfig,
+    images: Images,
+    pairs: Pairs,
+    distances: np.ndarray,
+    comparer: str,
 ) -> dict[str, Any]:
-    """The decision as it is kept in the model."""
+    """The decision as it is kept in the model.
+
+    Args:
+      decision: What was chosen.
+      objective: For what.
+      images: The val images.
+      pairs: The val pairs.
+      distances: float ``[P]``, theirs.
+      comparer: Its name.
+    """
+    interval = threshold_interval(
+        distances,
+        pairs.labels,
+        images.identities[pairs.a],
+        images.identities[pairs.b],
+        objective,
+    )
     return {
         "threshold": decision.threshold,
+        "threshold_interval_95": [interval.low, interval.high],
         "slope": decision.slope,
         "objective": objective.model_dump(exclude_none=True),
         "objective_value": decision.value,
@@ -72,6 +105,7 @@ def describe_decision(
             "split": features.VAL,
             "pairs": len(pairs.labels),
             "same": int(pairs.labels.sum()),
+            "sha256": pairs_digest(images, pairs),
         },
         "confusion": {"tp": decision.tp, "fp": decision.fp, "fn": decision.fn, "tn": decision.tn},
     }
@@ -104,6 +138,9 @@ def run_fn(fn_args: Any) -> None:
         )
         train_pairs = read_pairs(folders["pairs"][features.TRAIN], train_images)
         val_pairs = read_pairs(folders["pairs"][features.VAL], val_images)
+        # Before hours of training, not after.
+        same = int(val_pairs.labels.sum())
+        check_reachable(same, len(val_pairs.labels) - same, objective)
         checkpoint = Checkpoint(given.get("checkpoint_dir"))
         model, history, best = fit(
             config,
@@ -154,7 +191,9 @@ def run_fn(fn_args: Any) -> None:
         decision.slope,
         tracked=[layer],
     )
-    described = describe_decision(decision, objective, val_pairs, config.chosen_comparer)
+    described = describe_decision(
+        decision, objective, val_images, val_pairs, distances, config.chosen_comparer
+    )
     save_verifier(verifier, fn_args.serving_model_dir, described)
     checkpoint.delete()
     say(
