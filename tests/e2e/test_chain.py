@@ -271,7 +271,11 @@ def test_the_decision_in_the_model_is_the_one_it_takes(
     path = chain.config.serving_dir / version / "assets.extra" / "decision.json"
     decision = json.loads(path.read_text())
     assert decision["objective"] == {"objective": "accuracy"}
-    assert decision["calibrated_on"] == {"split": "val", "pairs": 160, "same": 80}
+    origin = decision["calibrated_on"]
+    assert (origin["split"], origin["pairs"], origin["same"]) == ("val", 160, 80)
+    assert re.fullmatch("[0-9a-f]{64}", origin["sha256"])
+    low, high = decision["threshold_interval_95"]
+    assert low <= high
     assert first.summary["threshold"]["distance"] == decision["threshold"]
     points = np.float32(
         [0, decision["threshold"], np.nextafter(np.float32(decision["threshold"]), 2)]
