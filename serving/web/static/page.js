@@ -68,19 +68,25 @@ async function openCamera(which) {
   shootFor = which;
   element("video").srcObject = stream;
   element("camera").hidden = false;
+}
+
+// Until there is a picture of this stream, "Take photo" would do nothing: it is disabled.
+function cameraIsReady() {
+  element("shoot").disabled = false;
   element("shoot").focus();
 }
 
 function closeCamera() {
   if (stream) for (const track of stream.getTracks()) track.stop();
   stream = null;
+  element("video").srcObject = null;
+  element("shoot").disabled = true;
   element("camera").hidden = true;
   if (shootFor) element(`${shootFor}-camera`).focus();
 }
 
 async function shoot() {
   const video = element("video");
-  if (!video.videoWidth) return;
   add(shootFor, await upright(video, video.videoWidth, video.videoHeight));
   if (photos[shootFor].length === MOST[shootFor]) closeCamera();
 }
@@ -152,6 +158,7 @@ element("enroll-clear").addEventListener("click", () => {
   show("enroll");
   say("");
 });
+element("video").addEventListener("loadeddata", cameraIsReady);
 element("shoot").addEventListener("click", shoot);
 element("stop").addEventListener("click", closeCamera);
 element("enroll").addEventListener("click", enroll);

@@ -175,7 +175,8 @@ def test_with_the_webcam(page):
     page.type_id("ada")
     for which, shots in (("enroll", 3), ("authenticate", 1)):
         page.click(f"{which}-camera")
-        page.wait(lambda: page.find("video").get_property("videoWidth") == 320)
+        page.wait(page.find("shoot").is_enabled)
+        assert page.find("video").get_property("videoWidth") == 320
         for count in range(shots):
             page.click("shoot")
             page.wait(lambda count=count, which=which: len(page.images(which)) == count + 1)
@@ -225,7 +226,7 @@ def test_with_the_keyboard_alone(page, photos, browser):
 
 def test_escape_closes_the_camera_and_gives_the_focus_back(page, browser):
     page.click("authenticate-camera")
-    page.wait(lambda: page.find("camera").is_displayed())
+    page.wait(page.find("shoot").is_enabled)
     page.find("shoot").send_keys(Keys.ESCAPE)
     page.wait(lambda: not page.find("camera").is_displayed())
     assert browser.switch_to.active_element.get_attribute("id") == "authenticate-camera"
