@@ -10,6 +10,7 @@ and nothing else. ``docs/benchmarks.md`` says what the columns mean.
 import argparse
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,25 +97,31 @@ def compare(
     given = {"model": str(work / name), "image": image}
     measured(WAYS, "make_model", folder=given["model"], **config)
     fastest = best_batch(examples=examples, **given)
-    a, b, c = [], [], []
+    found = defaultdict(list)
     for number in range(rounds):
         say(f"{name} network, round {number + 1} of {rounds}")
-        a.append(measured(WAYS, "per_pair", **given, data=data, pairs=per_pair))
+        for way, tuned in (("a", False), ("a+", True)):
+            more = {"data": data, "pairs": per_pair, "tuned": tuned}
+            found[way].append(measured(WAYS, "per_pair", **given, **more))
         place = {"model": given["model"], "output": str(work / f"scored-{name}-{number}")}
-        b.append(measured(WAYS, "pair_scorer", **place, examples=examples))
-        c.append(measured(WAYS, "floor", **given, examples=examples, **fastest))
-    pairs, scorer, floor = (min(each, key=lambda one: one["seconds"]) for each in (a, b, c))
+        found["b"].append(measured(WAYS, "pair_scorer", **place, examples=examples))
+        found["c"].append(measured(WAYS, "floor", **given, examples=examples, **fastest))
+    best = {way: min(each, key=lambda one: one["seconds"]) for way, each in found.items()}
+    scorer, floor = best["b"], best["c"]
     yield HEADER
-    yield row("(a) both images of every pair", pairs)
-    yield row("(b) PairScorer", scorer)
-    yield row(f"(c) images once, {fastest['batch']} a batch", floor)
-    every = pairs["seconds"] / pairs["pairs"] * scorer["pairs"]
-    yield f"(c) decodes {_where(fastest['beside'])}. (a) would take {every:,.0f} s for all pairs."
-    yield (
-        f"(b) is {every / scorer['seconds']:.0f} times as fast as (a) and takes "
-        f"{scorer['seconds'] / floor['seconds']:.2f} times as long as (c); "
-        f"(c) is {every / floor['seconds']:.0f} times as fast as (a)."
-    )
+    yield row("(a)  both images of every pair", best["a"])
+    yield row("(a+) the same, tuned", best["a+"])
+    yield row("(b)  PairScorer", scorer)
+    yield row(f"(c)  images once, {fastest['batch']} a batch", floor)
+    yield f"(c) decodes {_where(fastest['beside'])}."
+    for way in ("a", "a+"):
+        every = best[way]["seconds"] / best[way]["pairs"] * scorer["pairs"]
+        yield (
+            f"({way}) would take {every:,.0f} s for all pairs: "
+            f"(b) is {every / scorer['seconds']:.0f} times as fast, "
+            f"(c) {every / floor['seconds']:.0f} times."
+        )
+    yield f"(b) takes {scorer['seconds'] / floor['seconds']:.2f} times as long as (c)."
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -97,24 +97,35 @@ def _transform(folder: str, config: ImageConfig) -> tft.TFTransformOutput:
     return tft.TFTransformOutput(str(Path(folder, "transform")))
 
 
-def per_pair(model: str, image: dict[str, Any], data: dict[str, str], pairs: int) -> dict[str, Any]:
+def per_pair(
+    model: str, image: dict[str, Any], data: dict[str, str], pairs: int, tuned: bool
+) -> dict[str, Any]:
     """Decodes and embeds both images of every pair, as scripts that come with papers do.
 
-    It is spared what slows such scripts further: preparation runs in a compiled graph, in a thread
-    beside the network, pixels are handed over as bytes, and loading the model, compiling and the
-    first batch are not measured.
+    A Python generator prepares the images of a pair, one after the other, and ``tf.data`` makes
+    batches of what it gives. Loading the model, compiling and the first batches are not measured.
+
+    Args:
+      model: Folder from ``make_model``.
+      image: How images are prepared.
+      data: From ``write_data_set``.
+      pairs: So many of them, drawn at random.
+      tuned: Prepare in a compiled graph, and beside the network, which such scripts do not.
     """
     config = ImageConfig.model_validate(image)
     network = tf.saved_model.load(str(Path(model, "network"))).signatures["serving_default"]
     compare = tf.saved_model.load(str(Path(model, "Format-Serving"))).signatures["compare"]
     with open(data["pair_list"], newline="") as file:
         rows = list(csv.reader(file))[1:]
-    chosen = np.random.default_rng(0).permutation(len(rows))[: pairs + PER_PAIR_BATCH]
+    first = 2 * PER_PAIR_BATCH
+    chosen = np.random.default_rng(0).permutation(len(rows))[: pairs + first]
     listed = [rows[at][:2] for at in chosen]
 
-    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
     def prepare(path: tf.Tensor) -> tf.Tensor:
         return prepare_image(tf.io.read_file(path), config)
+
+    if tuned:
+        prepare = tf.function(prepare, input_signature=[tf.TensorSpec([], tf.string)])
 
     def images() -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         for a, b in listed:
@@ -122,13 +133,15 @@ def per_pair(model: str, image: dict[str, Any], data: dict[str, str], pairs: int
 
     spec = tf.TensorSpec(config.shape, tf.uint8)
     dataset = tf.data.Dataset.from_generator(images, output_signature=(spec, spec))
-    done, began = 0, 0.0
-    for number, (a, b) in enumerate(dataset.batch(PER_PAIR_BATCH).prefetch(1)):
+    dataset = dataset.batch(PER_PAIR_BATCH)
+    if tuned:
+        dataset = dataset.prefetch(1)
+    done, began = -first, 0.0
+    for a, b in dataset:
         vector_a, vector_b = network(pixels=a)["embedding"], network(pixels=b)["embedding"]
         compare(embedding_a=vector_a, embedding_b=vector_b)["distance"].numpy()
-        if number:
-            done += len(a)
-        else:
+        done += len(a)
+        if done == 0:
             began = time.perf_counter()
     return {"seconds": time.perf_counter() - began, "pairs": done, "images": 2 * done}
 
