@@ -23,6 +23,8 @@ _SAMPLERS: dict[str, tuple[str, ...]] = {
     "cosface": ("identities",),
 }
 
+_MARGINS: dict[str, float] = {"contrastive": 1.0, "triplet": 0.2, "arcface": 0.5, "cosface": 0.35}
+
 
 class AugmentationConfig(Section):
     """Random changes of the training images; all off at evaluation.
@@ -144,7 +146,8 @@ class TrainingConfig(Section):
     paradigm: Paradigm = "contrastive"
     comparer: Comparer | None = None
     sampler: Sampler = "pairs"
-    margin: float = Field(1.0, gt=0)
+    # None: as in each paradigm's paper, see ``chosen_margin``.
+    margin: float | None = Field(None, gt=0)
     temperature: float = Field(0.07, gt=0)
     scale: float = Field(30.0, gt=0, description="of the logits of arcface and cosface")
     mining: Literal["none", "semi_hard", "hard"] = "none"
@@ -192,6 +195,11 @@ class TrainingConfig(Section):
                 f"comparer 'sigmoid' is the head that paradigm 'binary' learns; {self.paradigm!r} "
                 "has none. Use euclidean, cosine or plda"
             )
+        if self.margin is not None and self.paradigm not in _MARGINS:
+            raise ValueError(
+                f"margin is {self.margin:g}, and paradigm {self.paradigm!r} has none; remove it, "
+                f"or use one of {', '.join(_MARGINS)}"
+            )
         if self.sampler != "identities" and (
             self.mining_scope == "train" or self.singles_per_batch
         ):
@@ -235,6 +243,16 @@ class TrainingConfig(Section):
         if at is None:
             return None
         return round(at * self.epochs) if at < 1 else int(at)
+
+    @property
+    def chosen_margin(self) -> float:
+        """The margin, where none is given the one of the paradigm's paper.
+
+        A distance for ``contrastive`` (Hadsell et al. 2006) and ``triplet`` (Schroff et al. 2015),
+        radians for ``arcface`` (Deng et al. 2019), a cosine for ``cosface`` (Wang et al. 2018).
+        ``binary`` and ``supcon`` have none.
+        """
+        return _MARGINS[self.paradigm] if self.margin is None else self.margin
 
     @property
     def chosen_comparer(self) -> Comparer:

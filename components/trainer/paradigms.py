@@ -141,7 +141,7 @@ class Contrastive(_Paradigm):
 
     def call(self, embeddings: Any, targets: Any) -> tuple[Any, Report]:
         a, b, labels = self._pairs(embeddings, targets)
-        losses = contrastive_loss(labels, euclidean_distance(a, b), self.config.margin)
+        losses = contrastive_loss(labels, euclidean_distance(a, b), self.config.chosen_margin)
         report = {"active_pairs": ops.mean(ops.cast(losses > 0, losses.dtype))}
         return balanced_mean(losses, labels, self.config.mining != "none"), report
 
@@ -171,7 +171,7 @@ class Triplet(_Paradigm):
     def call(self, embeddings: Any, targets: Any) -> tuple[Any, Report]:
         distances = euclidean_distance(embeddings[:, None], embeddings[None])[..., 0]
         hard = self.config.mining == "hard"
-        loss, active = triplet_loss(distances, targets, self.config.margin, hard)
+        loss, active = triplet_loss(distances, targets, self.config.chosen_margin, hard)
         return loss, {"active_triplets": active}
 
 
@@ -197,7 +197,7 @@ class AngularMargin(_Paradigm):
         logits = angular_margin_logits(
             cosines,
             targets,
-            self.config.margin,
+            self.config.chosen_margin,
             self.config.scale,
             additive_angle=self.config.paradigm == "arcface",
         )

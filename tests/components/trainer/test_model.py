@@ -33,7 +33,7 @@ PARADIGMS = [
     {"paradigm": "contrastive", "sampler": "identities", "mining": "hard"},
     {"paradigm": "binary", "sampler": "fresh_pairs"},
     {"paradigm": "triplet", "sampler": "identities", "mining": "hard"},
-    {"paradigm": "triplet", "sampler": "identities", "mining": "semi_hard", "margin": 0.2},
+    {"paradigm": "triplet", "sampler": "identities", "mining": "semi_hard"},
     {"paradigm": "supcon", "sampler": "identities", "comparer": "plda"},
     {"paradigm": "arcface", "sampler": "identities", "margin": 0.3},
     {"paradigm": "cosface", "sampler": "identities", "margin": 0.3},
@@ -273,6 +273,10 @@ def test_empty_batches_are_served(exported):
     [
         ({"paradigm": "supcon", "sampler": "pairs"}, "sampler 'pairs' does not feed"),
         ({"paradigm": "contrastive", "comparer": "sigmoid"}, "'contrastive' has none"),
+        (
+            {"paradigm": "supcon", "sampler": "identities", "margin": 0.5},
+            "margin is 0.5, and paradigm 'supcon' has none",
+        ),
         ({"epochs": 0}, "greater than or equal to 1"),
         ({"epoch": 3}, "Extra inputs"),
         ({"augmentation": {"cutout_size": (0.5, 0.2)}}, "cutout_size"),
@@ -281,3 +285,12 @@ def test_empty_batches_are_served(exported):
 def test_what_does_not_fit_together_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         TrainingConfig(**changes)
+
+
+def test_each_paradigm_has_the_margin_of_its_paper_unless_another_is_given():
+    margins = {
+        name: TrainingConfig(paradigm=name, sampler="identities").chosen_margin
+        for name in ("contrastive", "triplet", "arcface", "cosface")
+    }
+    assert margins == {"contrastive": 1.0, "triplet": 0.2, "arcface": 0.5, "cosface": 0.35}
+    assert TrainingConfig(margin=2).chosen_margin == 2.0
