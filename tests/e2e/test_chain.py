@@ -1,11 +1,12 @@
-"""The whole chain on a tiny data set through the real ``tfx`` command, in three runs.
+"""The whole chain on a tiny data set through the real ``tfx`` command, in four runs.
 
 1. A model that learns: blessed and pushed.
 2. The same again: everything from the cache, nothing pushed.
 3. A model that sees only the centre of the images, where nothing is to be seen, on the other
    engine: compared with the first, not blessed, not pushed. All before Trainer is from the cache.
+4. The first again, on other test images and other test pairs.
 
-Each run starts TFX twice, which takes most of its time, so all tests share the three.
+Each run starts TFX twice, which takes most of its time, so all tests share the four.
 """
 
 import csv
@@ -146,6 +147,12 @@ def second(chain: Chain, first: Run) -> Run:
 @pytest.fixture(scope="module")
 def third(chain: Chain, second: Run) -> Run:
     return chain.run("beam", FACEAUTH__TRAINING__INPUT_SIZE="8")
+
+
+@pytest.fixture(scope="module")
+def fourth(chain: Chain, third: Run) -> Run:
+    tiny_faces.redraw(chain.folder / "faces", "test_0")
+    return chain.run("local", FACEAUTH__DATA__PAIRS__TEST="200")
 
 
 @pytest.fixture(scope="module")
@@ -370,3 +377,27 @@ def test_a_worse_model_is_neither_blessed_nor_pushed_and_it_is_said_why(
     # Nor was it served on trial.
     [trial] = third.output("ServingCheck", "InfraBlessing")
     assert {path.name for path in trial.iterdir()} == {"INFRA_NOT_BLESSED", "serving_check.json"}
+
+
+def test_other_test_data_changes_neither_the_threshold_nor_a_weight(
+    chain: Chain, first: Run, fourth: Run
+) -> None:
+    import tensorflow as tf
+
+    # All was computed anew, and the test pairs gave other numbers.
+    assert fourth.states["Trainer"] == "COMPLETE"
+    assert fourth.summary["pair_sets"]["overall"]["pairs"] == 200
+    assert fourth.summary["pair_sets"]["overall"] != first.summary["pair_sets"]["overall"]
+    models = []
+    for run in (first, fourth):
+        [model] = run.output("Trainer", "Model")
+        saved = model / "Format-Serving"
+        decision = json.loads((saved / "assets.extra" / "decision.json").read_text())
+        reader = tf.train.load_checkpoint(str(saved / "variables" / "variables"))
+        names = [name for name in reader.get_variable_to_dtype_map() if name[0] != "_"]
+        models.append((decision, {name: reader.get_tensor(name) for name in names}))
+    (decision, weights), (other_decision, other_weights) = models
+    assert decision == other_decision
+    assert weights.keys() == other_weights.keys()
+    for name, value in weights.items():
+        np.testing.assert_array_equal(value, other_weights[name], err_msg=name)

@@ -28,6 +28,17 @@ def draw(hue: float, bright: bool, seed: int) -> Image.Image:
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
+def save(image: Image.Image, path: Path) -> None:
+    """Writes a JPEG that keeps colours where they are."""
+    image.save(path, quality=95, subsampling=0)
+
+
+def redraw(folder: Path, identity: str) -> None:
+    """Gives an identity another colour, and its images other noise."""
+    for path in sorted((folder / identity).iterdir()):
+        save(draw(0.17, int(path.stem) % 2 == 0, seed=1_000 + int(path.stem)), path)
+
+
 def write(folder: Path) -> Path:
     """Draws the data set; returns its image list, with splits and the attribute ``light``."""
     rows = [("image", "identity", "split", "light")]
@@ -38,7 +49,7 @@ def write(folder: Path) -> Path:
             for index in range(images):
                 name = f"{identity}/{index}.jpg"
                 image = draw(offset + number / identities, index % 2 == 0, seed=len(rows))
-                image.save(folder / name, quality=95, subsampling=0)
+                save(image, folder / name)
                 rows.append((name, identity, split, "bright" if index % 2 == 0 else "dim"))
     path = folder / "images.csv"
     with path.open("w", newline="") as file:
