@@ -121,12 +121,14 @@ class NetworkConfig(Section):
 
 
 class TextureConfig(Section):
-    """Local binary patterns beside the network's embedding; see ``texture``."""
+    """Histograms of local patterns beside the network's embedding; see ``texture``."""
+
+    patterns: tuple[Literal["lbp", "lpq"], ...] = Field(("lbp", "lpq"), min_length=1)
 
     box: tuple[float, float, float, float] = Field(
         (0.0, 0.0, 1.0, 1.0), description="left, top, right, bottom: shares of the prepared image"
     )
-    components: int = Field(250, ge=2, le=2000)
+    components: int = Field(250, ge=2, le=2000, description="of each kind of pattern")
 
 
 class OptimizerConfig(Section):

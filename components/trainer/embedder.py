@@ -14,7 +14,7 @@ class Embedder(tf.Module):
 
     Args:
       model: The trained network.
-      texture: Joins ``[N, components]`` to ``[N, embedding_size]``.
+      texture: Joins ``[N, texture.size]`` to ``[N, embedding_size]``.
     """
 
     def __init__(self, model: SiameseModel, texture: Texture | None = None):
@@ -34,8 +34,8 @@ class Embedder(tf.Module):
     @property
     def size(self) -> int:
         """D."""
-        texture = self._model.config.texture if self._texture else None
-        return self._model.config.network.embedding_size + (texture.components if texture else 0)
+        learned = self._model.config.network.embedding_size
+        return learned + (self._texture.size if self._texture else 0)
 
     def embed_all(self, pixels: np.ndarray) -> np.ndarray:
         """The embeddings, float32 ``[N, D]``, of any number of images, in batches."""

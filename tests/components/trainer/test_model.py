@@ -154,9 +154,11 @@ def test_texture_joins_the_embedding():
     chosen = TextureConfig(components=4)
     embedder = Embedder(model, fit_texture(pixels, chosen, seed=0))
     found = embedder.embed_all(pixels)
-    assert found.shape == (12, 8 + 4)
+    assert embedder.size == 8 + 4 + 4
+    assert found.shape == (12, 16)
     np.testing.assert_allclose(found[:, :8], model.embed_all(pixels), atol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(found[:, 8:], axis=1), 1, rtol=1e-5)
+    for part in (found[:, 8:12], found[:, 12:]):
+        np.testing.assert_allclose(np.linalg.norm(part, axis=1), 1, rtol=1e-5)
 
 
 def test_embedding_an_image_and_its_mirror_image_gives_the_same_with_mirror():
