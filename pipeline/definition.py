@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from tfx.components import (
-    Evaluator,
     ExampleValidator,
     InfraValidator,
     StatisticsGen,
@@ -26,6 +25,7 @@ import schemas
 from components import features
 from components.anomaly_gate.component import AnomalyGate
 from components.code_digest import code_digest
+from components.evaluator.component import Evaluator
 from components.pair_example_gen.component import PairExampleGen
 from components.pair_example_gen.digest import fingerprint
 from components.pair_example_gen.sources import attribute_names
@@ -209,8 +209,8 @@ def create_pipeline(
             module_path="components.metrics.tfma_extractors",
         )
     )
-    # As above: the metrics are our own code.
-    evaluator.exec_properties["code_digest"] = code_digest("metrics", "features")
+    # As above: the metrics and the reasons are our own code.
+    evaluator.exec_properties["code_digest"] = code_digest("evaluator", "metrics", "features")
     add(
         Report(
             images=faces.outputs["images"],

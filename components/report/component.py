@@ -40,10 +40,9 @@ class ReportSpec(ComponentSpec):
 class Report(base_component.BaseComponent):
     """Puts the outcome of a run into words, numbers and pictures.
 
-    Beside ``summary.json`` and ``blessing.json`` (why a model was not blessed, for programs) it
-    writes ``report.html``, ``model_card.md`` and ``.html``, and ``tfma.html``, each a file that
-    opens from disk without a network, and ``tensorboard/``, a run of TensorBoard with the embedding
-    projector.
+    Beside ``summary.json`` it writes ``report.html``, ``model_card.md`` and ``.html``, and
+    ``tfma.html``, each a file that opens from disk without a network, and ``tensorboard/``, a run
+    of TensorBoard with the embedding projector.
 
     Args:
       images: From PairExampleGen.

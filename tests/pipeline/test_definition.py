@@ -208,6 +208,7 @@ def test_one_byte_of_one_image_changes_the_key_of_what_reads_images(tree: Tree) 
         ("pair_scorer", {"PairScorer"}),
         ("serving_check", {"ServingCheck"}),
         ("report", {"Report"}),
+        ("evaluator", {"Evaluator"}),
         ("metrics", {"Evaluator", "Report"}),
         ("metrics/roc", {"Trainer"}),
     ],

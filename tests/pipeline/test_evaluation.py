@@ -1,4 +1,4 @@
-"""What blesses a model, through TFX's own Evaluator over small sets of scored pairs."""
+"""What blesses a model, through Evaluator over small sets of scored pairs."""
 
 import json
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from sklearn import metrics as sklearn_metrics
-from tfx.components.evaluator.executor import Executor
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 
-from components.report.blessing import Reason, missed_thresholds
+from components.evaluator.executor import Executor
+from components.evaluator.reasons import Reason, missed_thresholds
 from pipeline.config import ConfigError, EvaluationConfig
 from pipeline.evaluation import build_eval_config
 
@@ -102,6 +102,10 @@ def evaluate(columns: Columns, config: EvaluationConfig, folder: Path) -> tuple[
     blessed = (folder / "blessing" / "BLESSED").exists()
     assert blessed == kept
     assert blessed != (folder / "blessing" / "NOT_BLESSED").exists()
+    assert json.loads((folder / "blessing" / "blessing.json").read_text()) == {
+        "blessed": blessed,
+        "reasons": [reason.as_json() for reason in reasons],
+    }
     return blessed, reasons
 
 

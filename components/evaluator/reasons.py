@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
-ALL_PAIRS = "all test pairs"
+ALL_PAIRS: Final = "all test pairs"
+# Beside the blessing.
+BLESSING_FILE: Final = "blessing.json"
 
 
 @dataclass(frozen=True)

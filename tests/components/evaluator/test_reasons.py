@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.report.blessing import Reason
+from components.evaluator.reasons import Reason
 
 
 @pytest.mark.parametrize(

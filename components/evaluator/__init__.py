@@ -1,0 +1,1 @@
+"""Evaluator: TFX's, which also leaves the reasons beside its blessing."""
