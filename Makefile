@@ -43,7 +43,7 @@ kubeflow: setup  ## Compile CONFIG for Kubeflow; pipeline/kubeflow_runner.py say
 	@TF_CPP_MIN_LOG_LEVEL=3 FACEAUTH_CONFIG=$(CONFIG) $(BIN)/python -m pipeline.kubeflow_runner
 
 .PHONY: tensorboard
-tensorboard: setup  ## Show all runs of CONFIG in TensorBoard: curves, test measures, embeddings
+tensorboard: setup  ## Show all runs in TensorBoard: curves, test measures, embeddings
 	@$(BIN)/python -m pipeline.show_tensorboard $(CONFIG) $(ARGS)
 
 .PHONY: serve

@@ -142,6 +142,7 @@ def create_pipeline(
         "metrics/decision",
         "metrics/bootstrap",
         "transform",
+        "projector",
         "features",
         "section",
     )
@@ -225,7 +226,7 @@ def create_pipeline(
             blessing=evaluator.outputs["blessing"],
             attributes=columns,
             run_config=config.model_dump_json(),
-            code_digest=code_digest("report", "metrics", "features"),
+            code_digest=code_digest("report", "projector", "metrics", "features"),
         )
     )
     check = None

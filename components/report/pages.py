@@ -9,9 +9,10 @@ from typing import Any
 from absl import logging
 
 from components import features
+from components.projector import SPRITE, write_projector
 from components.report import lineage, projector
 from components.report.config import ReportConfig
-from components.report.face_pairs import PairIds, read_image_files, read_pair_ids
+from components.report.face_pairs import PairIds, read_image_files, read_pair_ids, small_image
 from components.report.gather import Folders, gather, split_folder
 from components.report.model_card import model_card, model_card_page
 from components.report.page import RunContent, headlines, report_page
@@ -107,10 +108,13 @@ def write_tensorboard(
         return
     files = read_image_files(split_folder(images, features.TEST), chosen)
     ordered = [files[image_id] for image_id in chosen]
-    projector.write_projector(
+    write_projector(
         folder,
-        chosen,
-        identities,
+        "test images",
         projector.embed(model, ordered),
-        ordered if config.faces else None,
+        {
+            "identity": [identities[image_id].decode() for image_id in chosen],
+            "image": [image_id.decode() for image_id in chosen],
+        },
+        [small_image(file, SPRITE) for file in ordered] if config.faces else None,
     )

@@ -8,10 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 from tensorboard.plugins.hparams import api as hparams
 
+from components.projector import MOST_SPRITES, write_projector
 from components.trainer.config import TrainingConfig
-from components.trainer.projector import SHEET, SPRITE, write_projector
 from components.trainer.siamese import SiameseModel
 from components.trainer.validation import PairValidation
 
@@ -95,7 +96,7 @@ class Board(keras.callbacks.Callback):
           model: Has the weights that are exported.
         """
         images = self._validation.images
-        count = min(self._config.projector_images, (SHEET // SPRITE) ** 2, len(images.ids))
+        count = min(self._config.projector_images, MOST_SPRITES, len(images.ids))
         if count:
             # Those of one person together, and pixels from a memory map in the order they lie in.
             rows = np.sort(np.argsort(images.identities, kind="stable")[:count])
@@ -105,7 +106,10 @@ class Board(keras.callbacks.Callback):
                 "val images",
                 model.embed_all(pixels),
                 {"identity": images.identities[rows], "image": images.ids[rows]},
-                pixels,
+                [
+                    Image.fromarray(each.squeeze(-1) if each.shape[-1] == 1 else each)
+                    for each in pixels
+                ],
             )
         for writer in self._writers.values():
             writer.close()

@@ -176,6 +176,6 @@ def test_the_projector_has_whole_people_with_their_pictures(events):
     assert [row[0] for row in labels[1:]] == ["id_000"] * 4 + ["id_001"] * 4 + ["id_002"] * 2
     from PIL import Image
 
-    # Ten pictures of 48 px: four across.
-    assert Image.open(folder / "sprites.png").size == (192, 192)
+    # Ten pictures of 48 px: four across, three rows.
+    assert Image.open(folder / "sprites.png").size == (192, 144)
     assert "sprites.png" in (folder / "projector_config.pbtxt").read_text()

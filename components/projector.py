@@ -4,40 +4,32 @@ The plugin reads ``projector_config.pbtxt`` beside an event file; it names a tab
 of labels, and a sprite sheet: all pictures in one, row by row.
 """
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 SPRITE = 48  # side of a small picture, pixels
 # The projector refuses a sheet whose side is larger.
-SHEET = 8192
+MOST_SPRITES = (8192 // SPRITE) ** 2
 
 
-def sprite_sheet(pixels: np.ndarray) -> Image.Image:
-    """All images in one, in rows of equal length.
-
-    Args:
-      pixels: uint8 ``[N, H, W, 1 or 3]``.
-
-    Returns:
-      A square of the fewest rows and columns that hold them, each ``SPRITE`` pixels.
+def sprite_sheet(pictures: Sequence[Image.Image]) -> Image.Image:
+    """All pictures in one, row by row, each whole within ``SPRITE`` pixels, the rest black.
 
     Raises:
-      ValueError: More images than a sheet has room for.
+      ValueError: More pictures than a sheet has room for.
     """
-    across = int(np.ceil(np.sqrt(len(pixels))))
-    if across * SPRITE > SHEET:
-        raise ValueError(
-            f"{len(pixels)} images are more than a sprite sheet holds, {(SHEET // SPRITE) ** 2}"
-        )
-    sheet = Image.new("RGB", (across * SPRITE, across * SPRITE))
-    for place, image in enumerate(pixels):
-        small = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-        small = small.resize((SPRITE, SPRITE), Image.Resampling.BILINEAR).convert("RGB")
-        sheet.paste(small, (place % across * SPRITE, place // across * SPRITE))
+    if len(pictures) > MOST_SPRITES:
+        raise ValueError(f"{len(pictures)} pictures; a sprite sheet has room for {MOST_SPRITES}")
+    across = math.ceil(math.sqrt(len(pictures)))
+    sheet = Image.new("RGB", (across * SPRITE, math.ceil(len(pictures) / across) * SPRITE))
+    for place, picture in enumerate(pictures):
+        sprite = ImageOps.pad(picture.convert("RGB"), (SPRITE, SPRITE))
+        sheet.paste(sprite, (place % across * SPRITE, place // across * SPRITE))
     return sheet
 
 
@@ -46,7 +38,7 @@ def write_projector(
     name: str,
     embeddings: np.ndarray,
     labels: Mapping[str, Sequence[str] | np.ndarray],
-    pixels: np.ndarray | None = None,
+    pictures: Sequence[Image.Image] | None = None,
 ) -> None:
     """Writes what the projector reads.
 
@@ -55,7 +47,7 @@ def write_projector(
       name: What the projector calls these points.
       embeddings: float ``[N, D]``.
       labels: Columns of text by name, N values each.
-      pixels: uint8 ``[N, H, W, 1 or 3]`` for the pictures; None for points alone.
+      pictures: N of them; None for points alone.
     """
     from tensorboard.plugins import projector
 
@@ -74,9 +66,9 @@ def write_projector(
     points.tensor_shape.extend(embeddings.shape)
     points.tensor_path = "embeddings.tsv"
     points.metadata_path = "metadata.tsv"
-    if pixels is not None:
+    if pictures is not None:
         partial = folder / ".sprites.png.partial"
-        sprite_sheet(pixels).save(partial, "PNG")
+        sprite_sheet(pictures).save(partial, "PNG")
         os.replace(partial, folder / "sprites.png")
         points.sprite.image_path = "sprites.png"
         points.sprite.single_image_dim.extend([SPRITE, SPRITE])
