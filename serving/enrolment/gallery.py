@@ -75,9 +75,10 @@ class Gallery:
     def __len__(self) -> int:
         return len(self._templates)
 
-    def rows(self, rows: Sequence[int]) -> np.ndarray:
-        """Returns the templates that matches name, float32 [len(rows), D]."""
-        return self._templates[np.asarray(rows, dtype=np.intp)]
+    def templates(self, match: "Match") -> np.ndarray:
+        """Returns all templates of the identity that a match names, float32 [T, D]."""
+        code = self._codes[match.row]
+        return self._templates[self._by_identity[self._begins[code] : self._begins[code + 1]]]
 
     def nearest(self, probe: np.ndarray, count: int = 1) -> list[Match]:
         """Returns the identities with the nearest templates, nearest first.

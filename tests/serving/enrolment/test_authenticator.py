@@ -36,15 +36,26 @@ def authenticator(toy_server, store):
         yield Authenticator(client, store)
 
 
-def test_a_person_is_accepted_by_any_of_the_photos_and_nobody_else(authenticator, toy_model, png):
-    assert authenticator.enroll("ada", [png(1), png(2)]) == 2
-    decision = authenticator.authenticate("ada", png(2))
-    assert decision.accepted
-    assert decision.templates == 2
-    other = authenticator.authenticate("ada", png(3))
-    distances = toy_model.distance([png(1), png(2)], [png(3), png(3)])
-    assert other.accepted is bool(distances.min() <= 0.5) is False
-    assert other.score == pytest.approx(float(toy_model.score(distances.min())), abs=1e-4)
+def test_the_mean_score_over_the_photos_decides(authenticator, toy_model, png):
+    enrolled = [png(1), png(1), png(2)]
+    assert authenticator.enroll("ada", enrolled) == 3
+    decisions = []
+    for seed in (1, 2, 3):
+        decision = authenticator.authenticate("ada", png(seed))
+        scores = toy_model.score(toy_model.distance(enrolled, [png(seed)] * 3))
+        assert decision.templates == 3
+        assert decision.score == pytest.approx(float(scores.mean()), abs=1e-4)
+        decisions.append(decision.accepted)
+        # One photo, the second, is the very one enrolled; two of three are not of it.
+        assert seed == 3 or scores.max() >= 0.5
+    assert decisions == [True, False, False]
+    # Among all who are enrolled, the decision is the same.
+    authenticator.enroll("bob", [png(3)])
+    assert [authenticator.identify(png(seed)).identity for seed in (1, 2, 3)] == [
+        "ada",
+        None,
+        "bob",
+    ]
 
 
 def test_identify_finds_the_right_one_and_follows_changes(authenticator, png):

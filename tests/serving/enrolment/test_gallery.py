@@ -12,7 +12,7 @@ def test_the_nearest_by_hand():
     # (3,4) is 1 away; of b's two, (1,0) is sqrt(4 + 9) away and (0,0) sqrt(18).
     assert [(match.identity, match.row) for match in matches] == [("a", 1), ("b", 2)]
     assert [match.distance for match in matches] == pytest.approx([1, 13**0.5])
-    assert gallery.rows([1, 2]).tolist() == [[3, 4], [1, 0]]
+    assert gallery.templates(matches[1]).tolist() == [[0, 0], [1, 0]]
 
 
 def spread_evenly(random):
@@ -53,10 +53,10 @@ def test_it_finds_what_scikit_learn_finds(make):
 
 def test_few_templates_are_looked_at_in_full_where_that_is_possible():
     random = np.random.default_rng(0)
-    few = Gallery(["x"] * 2000, in_few_directions(random))
-    assert len(few._candidates(few.rows([5])[0], 1)) < 200
-    even = Gallery(["x"] * 2000, spread_evenly(random))
-    assert even._candidates(even.rows([5])[0], 1) is None
+    few = in_few_directions(random)
+    assert len(Gallery(["x"] * 2000, few)._candidates(few[5].astype(np.float32), 1)) < 200
+    even = spread_evenly(random)
+    assert Gallery(["x"] * 2000, even)._candidates(even[5].astype(np.float32), 1) is None
 
 
 def test_there_are_no_more_matches_than_identities():
