@@ -75,6 +75,11 @@ class Gallery:
     def __len__(self) -> int:
         return len(self._templates)
 
+    @property
+    def bytes(self) -> int:
+        """What its arrays take in memory."""
+        return sum(each.nbytes for each in vars(self).values() if isinstance(each, np.ndarray))
+
     def templates(self, match: "Match") -> np.ndarray:
         """Returns all templates of the identity that a match names, float32 [T, D]."""
         code = self._codes[match.row]

@@ -1,0 +1,105 @@
+"""How long one identification takes among many enrolled templates.
+
+    python -m benchmarks.identify
+
+Embeds test images with the model that was pushed last, draws templates like them, and searches.
+What the columns mean is in ``docs/benchmarks.md``.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.faces import find_source
+from benchmarks.scoring import say, workplace
+from components.report.projector import embed
+from pipeline.config import PROJECT
+from serving.enrolment.gallery import Gallery
+
+TEMPLATES = (10_000, 100_000, 1_000_000)
+# Templates of one person, and how far apart they lie: photos of one person differ.
+PHOTOS, SPREAD = 2, 0.5
+
+
+def draw(embeddings: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    """Templates with the mean, covariance and lengths of these embeddings, ``PHOTOS`` a person.
+
+    Args:
+      embeddings: float ``[N, D]``.
+      count: M.
+      random: Draws them.
+
+    Returns:
+      float32 ``[M, D]``.
+    """
+    mean = embeddings.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(embeddings, rowvar=False))
+    scale = (vectors * np.sqrt(np.maximum(values, 0))).T.astype(np.float32)
+    size = embeddings.shape[1]
+    people = random.standard_normal((-(-count // PHOTOS), size), np.float32)
+    drawn = np.repeat(people, PHOTOS, axis=0)[:count] * np.float32(1 - SPREAD) ** 0.5
+    drawn += random.standard_normal((count, size), np.float32) * np.float32(SPREAD) ** 0.5
+    drawn = drawn @ scale + mean.astype(np.float32)
+    length = np.linalg.norm(embeddings, axis=1).mean()
+    return drawn * (length / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+
+def newest_model(base: Path) -> Path:
+    """The folder of the version that was pushed last.
+
+    Raises:
+      SystemExit: None was.
+    """
+    versions = [each for each in base.glob("[0-9]*") if (each / "saved_model.pb").is_file()]
+    if not versions:
+        raise SystemExit(f"no model in {base}; `make run` pushes one, or name one with --model")
+    return max(versions, key=lambda each: int(each.name))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.identify", description="Exact search among many templates."
+    )
+    parser.add_argument("--model", type=Path, help="a SavedModel; the last pushed one if not given")
+    parser.add_argument("--images", type=int, default=1_000, help="that are embedded")
+    parser.add_argument("--templates", type=int, nargs="+", default=TEMPLATES)
+    parser.add_argument("--queries", type=int, default=100)
+    options = parser.parse_args(argv)
+    model = options.model or newest_model(PROJECT / "serving" / "models" / "faceauth")
+    with workplace(None) as work:
+        source = find_source(work)
+        files = [(source.root / path).read_bytes() for path, _ in source.images[: options.images]]
+    say(f"embedding {len(files):,} of {source.name} with {model}")
+    embeddings = embed(model, files)
+    random = np.random.default_rng(0)
+    print(f"Identification: {embeddings.shape[1]} dimensions, {options.queries} queries")
+    print(f"{'templates':>10} {'people':>10} {'build s':>9} {'p50 ms':>8} {'p95 ms':>8} {'MB':>7}")
+    for count in options.templates:
+        templates = draw(embeddings, count, random)
+        identities = [str(row // PHOTOS) for row in range(count)]
+        began = time.perf_counter()
+        gallery = Gallery(identities, templates)
+        built = time.perf_counter() - began
+        probes = draw(embeddings, options.queries, random)
+        # Half of those who ask are enrolled.
+        known = random.choice(count, options.queries // 2, replace=False)
+        probes[: len(known)] = (templates[known] + probes[: len(known)]) / 2
+        times = []
+        for probe in (probes[0], *probes):
+            began = time.perf_counter()
+            gallery.nearest(probe, 8)
+            times.append(1_000 * (time.perf_counter() - began))
+        p50, p95 = np.percentile(times[1:], (50, 95))
+        people = -(-count // PHOTOS)
+        print(
+            f"{count:>10,} {people:>10,} {built:>9.1f} {p50:>8.1f} {p95:>8.1f} "
+            f"{gallery.bytes / 1e6:>7,.0f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
