@@ -20,6 +20,7 @@ from components.trainer.config import Paradigm
 from pipeline.config import OVERRIDE_PREFIX, PROJECT, load_config
 from pipeline.run_records import last_run
 
+PARADIGMS = get_args(Paradigm)
 COLUMNS = ("accuracy", "precision", "recall", "eer", "auc", "tar_at_far_0.01")
 TITLES = ("accuracy", "precision", "recall", "EER", "AUC", "TAR@1%", "images/s")
 
@@ -77,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
         prog="python -m benchmarks.paradigms", description="Every paradigm through the pipeline."
     )
     parser.add_argument("--config", type=Path, default=Path("pipeline/configs/lfw.yaml"))
-    parser.add_argument("--paradigms", nargs="+", default=get_args(Paradigm))
+    parser.add_argument("--paradigms", nargs="+", default=PARADIGMS, choices=PARADIGMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--pair-set", default="pairsDevTest", help="the list that is measured")
     parser.add_argument("--runs", type=Path, default=Path("runs/paradigms"))
@@ -87,7 +88,11 @@ def main(argv: list[str] | None = None) -> None:
         for seed in options.seeds:
             say(f"{paradigm}, seed {seed}")
             summary, speed = run(options.config, overrides(paradigm, seed, options.runs.absolute()))
-            lines.append(row(f"{paradigm}, {seed}", summary["pair_sets"][options.pair_set], speed))
+            measured = summary["pair_sets"].get(options.pair_set)
+            if measured is None:
+                lists = ", ".join(summary["pair_sets"])
+                raise SystemExit(f"no pair list {options.pair_set!r} was measured, but {lists}")
+            lines.append(row(f"{paradigm}, {seed}", measured, speed))
             say(lines[-1])
     print(" ".join([f"{'paradigm, seed':<16}", *(f"{title:>9}" for title in TITLES)]))
     print("\n".join(lines))
