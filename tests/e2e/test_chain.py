@@ -330,6 +330,37 @@ def test_the_numbers_of_the_summary_are_those_of_the_pushed_model(
     )
 
 
+def test_the_numbers_of_the_summary_are_what_scikit_learn_finds(first: Run) -> None:
+    from sklearn import metrics
+
+    [scored] = first.output("PairScorer", "Examples")
+    rows = list(rows_of(scored / "Split-test"))
+    label, score, distance, light = (
+        np.array([row[name] for row in rows])
+        for name in ("label", "candidate_score", "candidate_distance", "light")
+    )
+    for numbers, chosen in (
+        (first.summary["pair_sets"]["overall"], np.ones(len(rows), bool)),
+        (first.summary["slices"]["light:bright"], light == b"bright"),
+    ):
+        truth, probability, near = label[chosen], score[chosen], -distance[chosen]
+        same = probability >= 0.5
+        far, tar, _ = metrics.roc_curve(truth, near, drop_intermediate=False)
+        expected = {
+            "pairs": len(truth),
+            "accuracy": metrics.accuracy_score(truth, same),
+            "precision": metrics.precision_score(truth, same),
+            "recall": metrics.recall_score(truth, same),
+            "f1": metrics.f1_score(truth, same),
+            "auc": metrics.roc_auc_score(truth, near),
+            "auc_precision_recall": metrics.average_precision_score(truth, near),
+            "brier_score": metrics.brier_score_loss(truth, probability),
+            "eer": np.maximum(far, 1 - tar).min(),
+            "tar_at_far_0.1": tar[far <= 0.1].max(),
+        }
+        assert {name: numbers[name] for name in expected} == pytest.approx(expected, abs=1e-7)
+
+
 def test_the_same_again_is_all_from_the_cache_and_pushes_nothing(first: Run, second: Run) -> None:
     assert second.states == {**dict.fromkeys((*DATA, *MODEL), "CACHED"), RESOLVER: "COMPLETE"}
     assert second.record.run_id != first.record.run_id
