@@ -288,6 +288,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--grpc_url", help="a running server's gRPC URL")
     given = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # gRPC's thread and the clients' loop take turns; by default a turn is 5 ms.
+    sys.setswitchinterval(0.0005)
     versions = [int(entry.name) for entry in given.model.glob("*") if entry.name.isdecimal()]
     if not versions:
         print(f"error: no version in {given.model}; run the pipeline first", file=sys.stderr)

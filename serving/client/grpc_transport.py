@@ -1,8 +1,6 @@
 """gRPC: the stubs of tensorflow-serving-api, which import TensorFlow (some ten seconds)."""
 
 import grpc
-import numpy as np
-from tensorflow import make_ndarray, make_tensor_proto
 from tensorflow_serving.apis.get_model_status_pb2 import (
     GetModelStatusRequest,
     GetModelStatusResponse,
@@ -16,6 +14,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 from serving.client.calls import Call, Tensors, VersionState
 from serving.client.endpoint import Endpoint
 from serving.client.errors import AuthenticationError, ServingError, error_for
+from serving.protos import array_from_proto, proto_from_array
 
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -137,12 +136,12 @@ def _request(endpoint: Endpoint, call: Call) -> PredictRequest:
     request = PredictRequest(model_spec=_spec(endpoint))
     request.model_spec.signature_name = call.signature
     for name, array in call.inputs.items():
-        request.inputs[name].CopyFrom(make_tensor_proto(array))
+        request.inputs[name].CopyFrom(proto_from_array(array))
     return request
 
 
 def _outputs(response: PredictResponse) -> Tensors:
-    return {name: np.asarray(make_ndarray(proto)) for name, proto in response.outputs.items()}
+    return {name: array_from_proto(proto) for name, proto in response.outputs.items()}
 
 
 def _states(response: GetModelStatusResponse) -> list[VersionState]:

@@ -21,7 +21,8 @@ from serving.local_server.loaded_model import decode_request
 from serving.local_server.messages import metadata_message, status_message
 from serving.local_server.service import Service
 from serving.local_server.status import StatusError, invalid
-from serving.local_server.tensors import Signature, proto_from_array
+from serving.local_server.tensors import Signature
+from serving.protos import proto_from_array
 
 PREDICTION_SERVICE: Final = "tensorflow.serving.PredictionService"
 MODEL_SERVICE: Final = "tensorflow.serving.ModelService"

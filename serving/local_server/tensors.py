@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 from tensorflow import as_dtype, make_ndarray
 from tensorflow.core.framework.tensor_pb2 import TensorProto
-from tensorflow.core.framework.types_pb2 import DT_STRING
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
 from serving.local_server.status import StatusError, invalid
@@ -173,19 +172,6 @@ def _object_array(values: list[bytes], shape: list[int]) -> np.ndarray:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array.reshape(shape)
-
-
-def proto_from_array(array: np.ndarray) -> TensorProto:
-    """Returns the proto of an output tensor: ``tf.make_tensor_proto``, at a fifth of its time."""
-    text = array.dtype == object
-    proto = TensorProto(dtype=DT_STRING if text else as_dtype(array.dtype).as_datatype_enum)
-    for size in array.shape:
-        proto.tensor_shape.dim.add(size=size)
-    if text:
-        proto.string_val.extend(array.ravel())
-    else:
-        proto.tensor_content = array.tobytes()
-    return proto
 
 
 def array_from_json(spec: TensorSpec, value: Any) -> np.ndarray:

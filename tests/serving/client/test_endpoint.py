@@ -1,3 +1,4 @@
+import asyncio
 import datetime
 import http.server
 import ipaddress
@@ -18,6 +19,7 @@ from tensorflow_serving.apis.model_service_pb2_grpc import (
 )
 
 from serving.client import (
+    AsyncClient,
     AuthenticationError,
     Client,
     Endpoint,
@@ -28,6 +30,22 @@ from serving.client import (
 )
 
 TOKEN = "secret-token"
+
+
+def blocking(endpoint, policy):
+    with Client(endpoint, policy) as client:
+        return client.status()
+
+
+def coroutine(endpoint, policy):
+    async def ask():
+        async with AsyncClient(endpoint, policy) as client:
+            return await client.status()
+
+    return asyncio.run(ask())
+
+
+both_clients = pytest.mark.parametrize("status", [blocking, coroutine])
 
 
 def test_urls_say_how_to_call():
@@ -62,11 +80,11 @@ def test_a_token_is_not_shown():
     assert TOKEN not in repr(Endpoint("https://h", token=TOKEN))
 
 
+@both_clients
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "grpc://127.0.0.1:9"])
-def test_nobody_there_is_said_with_the_remedy(url):
-    policy = RetryPolicy(attempts=2, first_delay_s=0.01)
-    with Client(Endpoint(url), policy) as client, pytest.raises(UnavailableError) as caught:
-        client.status()
+def test_nobody_there_is_said_with_the_remedy(url, status):
+    with pytest.raises(UnavailableError) as caught:
+        status(Endpoint(url), RetryPolicy(attempts=2, first_delay_s=0.01))
     assert str(caught.value).startswith(url)
     assert "make serve" in str(caught.value)
 
@@ -151,36 +169,31 @@ def grpcs_server(certificate):
     server.stop(0).wait()
 
 
+@both_clients
 @pytest.mark.parametrize("kind", ["https_server", "grpcs_server"])
-def test_tls_and_token(kind, certificate, request):
+def test_tls_and_token(kind, certificate, request, status):
     url = request.getfixturevalue(kind)
     quick = RetryPolicy(attempts=1)
     trusted = Endpoint(url, ca_file=certificate[0], token=TOKEN, timeout_s=10)
-    with Client(trusted, quick) as client:
-        assert client.status() == [VersionState(3, "AVAILABLE")]
+    assert status(trusted, quick) == [VersionState(3, "AVAILABLE")]
     wrong = Endpoint(url, ca_file=certificate[0], token="another", timeout_s=10)
-    with Client(wrong, quick) as client, pytest.raises(AuthenticationError, match="FACEAUTH_TOKEN"):
-        client.status()
+    with pytest.raises(AuthenticationError, match="FACEAUTH_TOKEN"):
+        status(wrong, quick)
     stranger = Endpoint(url, token=TOKEN, timeout_s=10)
-    with (
-        Client(stranger, quick) as client,
-        pytest.raises(AuthenticationError, match=r"(?i)certificate"),
-    ):
-        client.status()
+    with pytest.raises(AuthenticationError, match=r"(?i)certificate"):
+        status(stranger, quick)
 
 
-def test_a_server_that_does_not_answer_is_a_deadline(toy_server):
+@both_clients
+def test_a_server_that_does_not_answer_is_a_deadline(status):
     import socket
 
     from serving.client import DeadlineError
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with (
-            Client(Endpoint(url, timeout_s=0.2)) as client,
-            pytest.raises(DeadlineError, match="raise the timeout"),
-        ):
-            client.status()
+        with pytest.raises(DeadlineError, match="raise the timeout"):
+            status(Endpoint(url, timeout_s=0.2), RetryPolicy())
 
 
 def test_no_available_version_is_said():

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
+from serving import protos
 from serving.local_server.rest import decode_body, encode_outputs
 from serving.local_server.status import Code, StatusError
 from serving.local_server.tensors import (
@@ -14,8 +15,8 @@ from serving.local_server.tensors import (
     array_from_proto,
     check_inputs,
     json_from_array,
-    proto_from_array,
 )
+from serving.protos import proto_from_array
 
 IMAGE = TensorSpec("image", np.dtype(object), tf.string.as_datatype_enum, (None,))
 VECTOR = TensorSpec("vector", np.dtype(np.float32), tf.float32.as_datatype_enum, (None, 2))
@@ -91,8 +92,12 @@ def test_protos_go_there_and_back():
         np.arange(6, dtype=np.int64).reshape(2, 3)[:, ::2],
     ],
 )
-def test_tensorflow_reads_our_protos(array):
+def test_tensorflow_reads_our_protos_and_we_read_tensorflows(array):
     assert tf.make_ndarray(proto_from_array(array)).tolist() == array.tolist()
+    for proto in (proto_from_array(array), tf.make_tensor_proto(array)):
+        found = protos.array_from_proto(proto)
+        assert found.tolist() == array.tolist()
+        assert found.shape == array.shape
     assert proto_from_array(array).dtype == tf.make_tensor_proto(array).dtype
 
 
