@@ -147,9 +147,14 @@ def test_ctrl_c_ends_the_command_and_says_how_to_go_on(run: Runner) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     run.screen = io.StringIO()
+    # A shell starts what runs in its background with Ctrl-C ignored, and pytest may be that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=press_when_training, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        run("hangs")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run("hangs")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert "  Trainer: stopped after T s\n" in run.text()
     assert "the same command goes on from there" in run.text()
     # Nothing holds the lock any more.
