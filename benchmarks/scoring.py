@@ -132,7 +132,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--per-pair", type=int, default=1_000, help="pairs embedded one by one")
-    parser.add_argument("--rounds", type=int, default=2, help="of all three; the fastest counts")
+    parser.add_argument("--rounds", type=int, default=3, help="of all three; the fastest counts")
     parser.add_argument("--networks", nargs="+", choices=("reference", "default"))
     parser.add_argument("--work", type=Path, help="folder for temporary files, some 300 MB")
     options = parser.parse_args(argv)

@@ -59,25 +59,21 @@ def _records(path: str) -> tf.data.TFRecordDataset:
     return tf.data.TFRecordDataset(path, compression_type="GZIP" if path.endswith(".gz") else "")
 
 
-def pair_batches(path: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def pair_batches(path: str) -> Iterator[tuple[tf.Tensor, np.ndarray, np.ndarray]]:
     """Reads a shard of pairs, ``PAIR_BATCH`` at a time: rows as they are, and their two images.
 
     Yields:
-      Serialised rows and the ids of images a and b: objects of bytes, ``[P]`` each.
+      Serialised rows, string ``[P]``; the ids of images a and b, objects of bytes ``[P]`` each.
     """
     types = {
         name: tf.io.FixedLenFeature([], tf.string)
         for name in (features.IMAGE_ID_A, features.IMAGE_ID_B)
     }
-    batches = (
-        _records(path)
-        .batch(PAIR_BATCH)
-        .map(lambda rows: (rows, tf.io.parse_example(rows, types)))
-        # The next batch is read while this one is scored.
-        .prefetch(1)
-    )
-    for rows, ids in batches.as_numpy_iterator():
-        yield rows, ids[features.IMAGE_ID_A], ids[features.IMAGE_ID_B]
+    # The next batch is read while this one is scored. Parsed outside of the data set: tracing a
+    # function for each shard takes longer than parsing it.
+    for rows in _records(path).batch(PAIR_BATCH).prefetch(1):
+        ids = tf.io.parse_example(rows, types)
+        yield rows, ids[features.IMAGE_ID_A].numpy(), ids[features.IMAGE_ID_B].numpy()
 
 
 def lookup(ids: frozenset[bytes]) -> tf.lookup.StaticHashTable:
@@ -95,13 +91,17 @@ def image_batches(
         features.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
         features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string),
     }
+
+    def parse(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        parsed = tf.io.parse_example(rows, types)
+        keep = wanted.lookup(parsed[features.IMAGE_ID]) == 1
+        return {name: tf.boolean_mask(values, keep) for name, values in parsed.items()}
+
     images = (
         _records(path)
         .batch(EMBED_BATCH)
-        .map(lambda rows: tf.io.parse_example(rows, types))
-        .unbatch()
-        .filter(lambda row: wanted.lookup(row[features.IMAGE_ID]) == 1)
-        .batch(EMBED_BATCH)
+        .map(parse)
+        .rebatch(EMBED_BATCH)
         # The next batch is read while this one is embedded.
         .prefetch(1)
     )
@@ -202,7 +202,7 @@ class _Score(beam.DoFn):
     def _rows(self, path: str, table: EmbeddingTable, total: int) -> Iterator[bytes]:
         for rows, ids_a, ids_b in pair_batches(path):
             a, b = (table.rows(ids.astype(np.bytes_)) for ids in (ids_a, ids_b))
-            yield from with_columns(rows, self._scores(a, b, table))
+            yield from with_columns(rows.numpy(), self._scores(a, b, table))
             self._pairs.inc(len(rows))
             self._pace.add(len(rows), total)
 
