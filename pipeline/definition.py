@@ -143,6 +143,7 @@ def create_pipeline(
         "metrics/bootstrap",
         "transform",
         "projector",
+        "tfrecords",
         "features",
         "section",
     )
@@ -195,7 +196,7 @@ def create_pipeline(
             baseline_model=baseline,
             scoring=config.scoring,
             code_digest=code_digest(
-                "pair_scorer", "pair_example_gen/records", "features", "section"
+                "pair_scorer", "pair_example_gen/records", "tfrecords", "features", "section"
             ),
         )
     )
@@ -226,7 +227,7 @@ def create_pipeline(
             blessing=evaluator.outputs["blessing"],
             attributes=columns,
             run_config=config.model_dump_json(),
-            code_digest=code_digest("report", "projector", "metrics", "features"),
+            code_digest=code_digest("report", "projector", "metrics", "tfrecords", "features"),
         )
     )
     check = None
@@ -240,7 +241,7 @@ def create_pipeline(
                     scored_pairs=scorer.outputs["scored_pairs"],
                     model_name=config.serving.model_name,
                     check=config.serving.local_check,
-                    code_digest=code_digest("serving_check", "features", "section"),
+                    code_digest=code_digest("serving_check", "tfrecords", "features", "section"),
                 )
             )
         case "infra_validator":

@@ -16,6 +16,7 @@ from components.pair_example_gen.records import UNFINISHED, write_shard
 from components.pair_scorer.columns import with_columns
 from components.pair_scorer.pace import Pace
 from components.pair_scorer.table import Chunk, EmbeddingTable, write_chunk
+from components.tfrecords import read_tfrecords
 
 # Larger ones are no faster and take memory: at 224 px, a layer of 64 channels makes 13 MB an image.
 EMBED_BATCH = 64
@@ -54,11 +55,6 @@ class _Models:
         return handle.acquire(functools.partial(_Models, paths), tag="\n".join(paths))
 
 
-def _records(path: str) -> tf.data.TFRecordDataset:
-    # As TFX's own readers do: the suffix tells how a file is compressed.
-    return tf.data.TFRecordDataset(path, compression_type="GZIP" if path.endswith(".gz") else "")
-
-
 def pair_batches(path: str) -> Iterator[tuple[tf.Tensor, np.ndarray, np.ndarray]]:
     """Reads a shard of pairs, ``PAIR_BATCH`` at a time: rows as they are, and their two images.
 
@@ -71,7 +67,7 @@ def pair_batches(path: str) -> Iterator[tuple[tf.Tensor, np.ndarray, np.ndarray]
     }
     # The next batch is read while this one is scored. Parsed outside of the data set: tracing a
     # function for each shard takes longer than parsing it.
-    for rows in _records(path).batch(PAIR_BATCH).prefetch(1):
+    for rows in read_tfrecords([path]).batch(PAIR_BATCH).prefetch(1):
         ids = tf.io.parse_example(rows, types)
         yield rows, ids[features.IMAGE_ID_A].numpy(), ids[features.IMAGE_ID_B].numpy()
 
@@ -98,7 +94,7 @@ def image_batches(
         return {name: tf.boolean_mask(values, keep) for name, values in parsed.items()}
 
     images = (
-        _records(path)
+        read_tfrecords([path])
         .batch(EMBED_BATCH)
         .map(parse)
         .rebatch(EMBED_BATCH)

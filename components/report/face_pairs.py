@@ -11,6 +11,7 @@ from PIL import Image
 
 from components import features
 from components.report.scored_pairs import ScoredPairs
+from components.tfrecords import read_tfrecords
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def read_pair_ids(folder: str | Path) -> PairIds:
 
     keys = (features.IMAGE_ID_A, features.IMAGE_ID_B)
     types = {key: tf.io.FixedLenFeature([], tf.string) for key in keys}
-    rows = tf.data.TFRecordDataset(_files(folder)).batch(16_384)
+    rows = read_tfrecords(_files(folder)).batch(16_384)
     batches = list(rows.map(lambda row: tf.io.parse_example(row, types)).as_numpy_iterator())
     return PairIds(*(np.concatenate([batch[key] for batch in batches]) for key in keys))
 
@@ -110,7 +111,7 @@ def read_image_files(folder: str | Path, wanted: Collection[bytes]) -> dict[byte
     }
     wanted = set(wanted)
     found: dict[bytes, bytes] = {}
-    rows = tf.data.TFRecordDataset(_files(folder)).batch(256)
+    rows = read_tfrecords(_files(folder)).batch(256)
     for batch in rows.map(lambda row: tf.io.parse_example(row, types)).as_numpy_iterator():
         ids = batch[features.IMAGE_ID].tolist()
         for at, image_id in enumerate(ids):

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import features
+from components.tfrecords import read_tfrecords
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def read_scored_pairs(folder: str | Path, slice_columns: list[str]) -> ScoredPai
     names = [features.IDENTITY_A, features.IDENTITY_B, *slice_columns]
     types.update({name: tf.io.FixedLenFeature([], tf.string) for name in names})
     files = sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
-    dataset = tf.data.TFRecordDataset(files).batch(16_384)
+    dataset = read_tfrecords(files).batch(16_384)
     batches = list(dataset.map(lambda rows: tf.io.parse_example(rows, types)).as_numpy_iterator())
     if not batches:
         raise ValueError(f"{folder} holds no scored pair")

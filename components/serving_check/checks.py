@@ -12,6 +12,7 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from components.serving_check.result import Result
 from components.serving_check.samples import Samples
 from components.serving_check.server import ModelRefused
+from components.tfrecords import read_tfrecords
 from components.trainer.warmup import FILE
 
 Predict = Callable[[PredictRequest], PredictResponse]
@@ -30,7 +31,7 @@ def check_warmup(predict: Predict, saved_model: Path, result: Result) -> None:
     """
     count = 0
     if (saved_model / FILE).is_file():
-        for record in tf.data.TFRecordDataset(str(saved_model / FILE)).as_numpy_iterator():
+        for record in read_tfrecords([str(saved_model / FILE)]).as_numpy_iterator():
             request = PredictionLog.FromString(record).predict_log.request
             try:
                 predict(request)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import features
+from components.tfrecords import read_tfrecords
 
 # Pairs that the sample is taken from, and images that are read at a time.
 _PAIRS, _IMAGES = 16_384, 256
@@ -90,9 +91,6 @@ def _rows(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Columns of the records of some files, so many rows at a time."""
     for path in files:
-        # As TFX's own readers do: the suffix tells how a file is compressed.
-        compression = "GZIP" if path.endswith(".gz") else ""
-        records = tf.data.TFRecordDataset(path, compression_type=compression)
-        for batch in records.batch(size):
+        for batch in read_tfrecords([path]).batch(size):
             columns = tf.io.parse_example(batch, types)
             yield {name: values.numpy() for name, values in columns.items()}

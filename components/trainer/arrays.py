@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import features
+from components.tfrecords import read_tfrecords
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,11 @@ def _records(folder: str | Path) -> list[str]:
 
 def _batches(folder: str | Path, names: tuple[str, ...], batch: int) -> Iterator[dict]:
     files = _records(folder)
-    compression = "GZIP" if files[0].endswith(".gz") else ""
     types = {
         name: tf.io.FixedLenFeature([], tf.int64 if name == features.LABEL else tf.string)
         for name in names
     }
-    dataset = tf.data.TFRecordDataset(files, compression_type=compression).batch(batch)
+    dataset = read_tfrecords(files).batch(batch)
     return dataset.map(lambda rows: tf.io.parse_example(rows, types)).as_numpy_iterator()
 
 

@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 import tensorflow as tf
 
+from components.tfrecords import without_autotune
 from components.trainer.arrays import Images, Pairs
 from components.trainer.config import TrainingConfig
 from components.trainer.samplers import fresh_pair_batches, identity_batches, pair_batches
@@ -107,4 +108,4 @@ class BatchSource:
                 tf.TensorSpec([None], tf.int32),
             ),
         )
-        return dataset.map(pixels_of).prefetch(4)
+        return without_autotune(dataset.map(pixels_of).prefetch(4))

@@ -138,12 +138,14 @@ def read_warmup(path: Path) -> Iterator[PredictRequest]:
     if not file.exists():
         return
     try:
-        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-            log = PredictionLog.FromString(record)
-            if log.HasField("predict_log"):
-                yield log.predict_log.request
+        # All at once: an iterator that lives while the model runs can take as long again to delete.
+        records = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
     except tf.errors.DataLossError as error:
         raise OSError(f"{file} is damaged: {error.message}; write it anew") from error
+    for record in records:
+        log = PredictionLog.FromString(record)
+        if log.HasField("predict_log"):
+            yield log.predict_log.request
 
 
 def _signature_defs(path: Path) -> dict[str, SignatureDef]:
