@@ -9,6 +9,8 @@ SERVING = [
     "grpcio-health-checking>=1.48,<1.49",
     "httpx",
     "prometheus-client",
+    # Products of whole numbers, for the search among many templates.
+    "simsimd>=6.5,<7",
     "SQLAlchemy>=2",
     "starlette",
     "uvicorn",

@@ -1,17 +1,20 @@
 """Exact nearest-template search, in memory."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import simsimd
 
 # Fewer templates than this are searched in a millisecond as they are.
 _SMALL: Final = 1000
-# The share of the squares that the principal directions hold.
-_SHARE: Final = 0.98
 # Rows picked out of a matrix are read slower than all in order, when they are more than this share.
 _WORTHWHILE: Final = 0.1
+# The largest code; one byte each, and as many below zero.
+_LARGEST: Final = 127
+_ROWS_AT_A_TIME: Final = 65_536
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,13 @@ class Gallery:
 
     With |t - p|² = |t|² - 2 t·p + |p|², the nearest template is the one with the largest
     t·p - |t|²/2. Computing that for all is one product of a matrix and a vector, as fast as memory
-    can be read. Embeddings vary in few directions, so most of the product is saved: t·p is at most
-    h·p_h + |r| |p_r| (Cauchy-Schwarz), h being t in its principal directions and r the rest, and
-    only the few templates whose bound reaches the best found are looked at in full. Where the
-    variance is spread so evenly that this saves nothing, all are.
+    can be read. So it is first computed from a quarter of the bytes: t = s c + e, where c are whole
+    numbers of one byte, s is one number a template, and the length of the error e is known; p
+    likewise, with r, d and f. Then t·p is at most s r c·d + |s c||f| + |e||p| (Cauchy-Schwarz), and
+    only the few templates whose bound reaches the best found are looked at in full. Where these are
+    not few, all are.
 
-    Embeddings of length 1 are thereby ranked by cosine as well. Beyond a million templates, use a
-    library for approximate search, such as FAISS.
+    Embeddings of length 1 are thereby ranked by cosine as well.
 
     Args:
         identities: Whose template each row is.
@@ -66,11 +69,9 @@ class Gallery:
         squares = np.einsum("nd,nd->n", self._templates, self._templates)
         self._half_squares = 0.5 * squares
         self._longest = float(np.sqrt(squares.max(initial=0.0)))
-        self._directions = _principal_directions(self._templates)
-        if self._directions is not None:
-            self._heads = np.ascontiguousarray(self._templates @ self._directions)
-            rest = squares - np.einsum("nk,nk->n", self._heads, self._heads)
-            self._rests = np.sqrt(np.maximum(rest, 0))
+        self._coded: _Coded | None = None
+        if len(self._templates) >= _SMALL:
+            self._coded = _Coded(self._templates)
 
     def __len__(self) -> int:
         return len(self._templates)
@@ -78,7 +79,8 @@ class Gallery:
     @property
     def bytes(self) -> int:
         """What its arrays take in memory."""
-        return sum(each.nbytes for each in vars(self).values() if isinstance(each, np.ndarray))
+        arrays = [*vars(self).values(), *vars(self._coded or object).values()]
+        return sum(each.nbytes for each in arrays if isinstance(each, np.ndarray))
 
     def templates(self, match: "Match") -> np.ndarray:
         """Returns all templates of the identity that a match names, float32 [T, D]."""
@@ -115,12 +117,9 @@ class Gallery:
 
     def _candidates(self, vector: np.ndarray, count: int) -> np.ndarray | None:
         """Returns the rows that can be among the nearest; None for all."""
-        if self._directions is None:
+        if self._coded is None:
             return None
-        head = vector @ self._directions
-        rest = np.sqrt(max(float(vector @ vector - head @ head), 0.0))
-        bounds = self._heads @ head
-        bounds += self._rests * np.float32(rest)
+        bounds = self._coded.highest_products(vector)
         bounds -= self._half_squares
         # The identities with the best bounds show how near the nearest must be, at least.
         first = self._best(bounds, None, count)
@@ -150,13 +149,54 @@ class Gallery:
         return best
 
 
-def _principal_directions(templates: np.ndarray) -> np.ndarray | None:
-    """Returns few directions with nearly all of the templates' squares, float32 [D, k], or None."""
-    if len(templates) < _SMALL:
-        return None
-    values, vectors = np.linalg.eigh((templates.T @ templates).astype(np.float64))
-    shares = np.cumsum(values[::-1]) / max(values.sum(), np.finfo(np.float64).tiny)
-    few = int(np.searchsorted(shares, _SHARE)) + 1
-    if few > templates.shape[1] // 2:
-        return None
-    return np.ascontiguousarray(vectors[:, ::-1][:, :few], dtype=np.float32)
+class _Coded:
+    """Vectors as whole numbers of one byte, and how far these are from the vectors.
+
+    Args:
+        vectors: float32 [N, D].
+    """
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        count = len(vectors)
+        self._codes = np.empty(vectors.shape, np.int8)
+        self._scales = np.empty(count, np.float32)
+        self._lengths = np.empty(count, np.float32)  # of the codes
+        # The largest |e| / |s c|.
+        self._error = 0.0
+        for begin in range(0, count, _ROWS_AT_A_TIME):
+            rows = slice(begin, begin + _ROWS_AT_A_TIME)
+            codes, scales, errors = _coded(vectors[rows])
+            lengths = np.linalg.norm(codes, axis=1)
+            self._codes[rows], self._scales[rows], self._lengths[rows] = codes, scales, lengths
+            relative = errors / np.maximum(scales * lengths, np.finfo(np.float32).tiny)
+            self._error = max(self._error, float(relative.max()))
+
+    def highest_products(self, probe: np.ndarray) -> np.ndarray:
+        """What the product of each vector with a probe is at most, float32 [N].
+
+        Args:
+            probe: float32 [D].
+        """
+        codes, [scale], [error] = _coded(probe[None])
+        products = np.empty((len(self._codes), 1), np.float32)
+        simsimd.cdist(
+            self._codes,
+            codes.astype(np.int8),
+            metric="dot",
+            threads=os.cpu_count() or 1,
+            out=products,
+        )
+        bounds = products[:, 0]
+        bounds *= scale
+        bounds += np.float32(error + self._error * np.linalg.norm(probe)) * self._lengths
+        bounds *= self._scales
+        return bounds
+
+
+def _coded(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whole numbers from -127 to 127, what to multiply each row by, and the length of the error."""
+    largest = np.abs(vectors).max(axis=1)
+    scales = np.where(largest > 0, largest / _LARGEST, 1).astype(np.float32)
+    codes = np.rint(vectors / scales[:, None])
+    errors = np.linalg.norm(vectors - codes * scales[:, None], axis=1)
+    return codes, scales, errors

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from serving.enrolment.gallery import Gallery
+from serving.enrolment.gallery import Gallery, _Coded
 
 
 def test_the_nearest_by_hand():
@@ -53,10 +53,34 @@ def test_it_finds_what_scikit_learn_finds(make):
 
 def test_few_templates_are_looked_at_in_full_where_that_is_possible():
     random = np.random.default_rng(0)
-    few = in_few_directions(random)
-    assert len(Gallery(["x"] * 2000, few)._candidates(few[5].astype(np.float32), 1)) < 200
-    even = spread_evenly(random)
-    assert Gallery(["x"] * 2000, even)._candidates(even[5].astype(np.float32), 1) is None
+    for make in (spread_evenly, in_few_directions):
+        templates = make(random).astype(np.float32)
+        gallery = Gallery(["x"] * 2000, templates)
+        assert len(gallery._candidates(templates[5], 1)) < 20
+    # All within a thousandth of each other: the codes cannot tell them apart.
+    close = (1 + 1e-3 * random.random((2000, 16))).astype(np.float32)
+    assert Gallery(["x"] * 2000, close)._candidates(close[5], 1) is None
+
+
+def test_no_product_is_above_its_bound():
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((1000, 32)) * 10.0 ** random.integers(-3, 4, (1000, 1))
+    # Nothing, one direction, one large number among small ones.
+    vectors[:3] = 0
+    vectors[1, 7] = 5
+    vectors[2] = 1e-3
+    vectors[2, 7] = 1e3
+    vectors = vectors.astype(np.float32)
+    coded = _Coded(vectors)
+    for probe in (vectors[2], vectors[50], np.zeros(32, np.float32), -vectors[60]):
+        products = vectors.astype(np.float64) @ probe.astype(np.float64)
+        bounds = coded.highest_products(probe).astype(np.float64)
+        lengths = np.linalg.norm(vectors.astype(np.float64), axis=1) * np.linalg.norm(probe)
+        # But for what float32 loses, which the search allows for.
+        assert (bounds >= products - 1e-5 * lengths).all()
+        # A coordinate is off by at most 1/254 of the largest, a vector by sqrt(32)/254 of its
+        # length at most, and a product of two by twice that; a bound is as far on the other side.
+        assert (bounds <= products + 4.2 * 32**0.5 / 254 * lengths).all()
 
 
 def test_there_are_no_more_matches_than_identities():
