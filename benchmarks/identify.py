@@ -3,6 +3,7 @@
     python -m benchmarks.identify
 
 Embeds test images with the model that was pushed last, draws templates like them, and searches.
+With ``--dimensions``, templates are drawn on a sphere instead, evenly, and no model is needed.
 What the columns mean is in ``docs/benchmarks.md``.
 """
 
@@ -46,6 +47,12 @@ def draw(embeddings: np.ndarray, count: int, random: np.random.Generator) -> np.
     return drawn * (length / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
 
 
+def evenly(count: int, size: int, random: np.random.Generator) -> np.ndarray:
+    """Points on the unit sphere, in every direction as likely: float64 ``[count, size]``."""
+    drawn = random.standard_normal((count, size))
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
 def newest_model(base: Path) -> Path:
     """The folder of the version that was pushed last.
 
@@ -64,17 +71,22 @@ def main(argv: list[str] | None = None) -> None:
         prog="python -m benchmarks.identify", description="Exact search among many templates."
     )
     parser.add_argument("--model", type=Path, help="a SavedModel; the last pushed one if not given")
+    parser.add_argument("--dimensions", type=int, help="of templates spread evenly, for no model")
     parser.add_argument("--images", type=int, default=1_000, help="that are embedded")
     parser.add_argument("--templates", type=int, nargs="+", default=TEMPLATES)
     parser.add_argument("--queries", type=int, default=100)
     options = parser.parse_args(argv)
-    model = options.model or newest_model(PROJECT / "serving" / "models" / "faceauth")
-    with workplace(None) as work:
-        source = find_source(work)
-        files = [(source.root / path).read_bytes() for path, _ in source.images[: options.images]]
-    say(f"embedding {len(files):,} of {source.name} with {model}")
-    embeddings = embed(model, files)
     random = np.random.default_rng(0)
+    if options.dimensions:
+        embeddings = evenly(max(options.images, 2 * options.dimensions), options.dimensions, random)
+    else:
+        model = options.model or newest_model(PROJECT / "serving" / "models" / "faceauth")
+        with workplace(None) as work:
+            source = find_source(work)
+            chosen = source.images[: options.images]
+            files = [(source.root / path).read_bytes() for path, _ in chosen]
+        say(f"embedding {len(files):,} of {source.name} with {model}")
+        embeddings = embed(model, files)
     print(f"Identification: {embeddings.shape[1]} dimensions, {options.queries} queries")
     print(f"{'templates':>10} {'people':>10} {'build s':>9} {'p50 ms':>8} {'p95 ms':>8} {'MB':>7}")
     for count in options.templates:
