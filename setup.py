@@ -14,6 +14,7 @@ SERVING = [
     "SQLAlchemy>=2",
     "starlette",
     "uvicorn",
+    "uvloop",
 ]
 
 KUBEFLOW = ["kfp>=2.5,<3"]

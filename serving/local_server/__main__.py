@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+import uvloop
+
 from serving.local_server.options import Batching, Limits, Options
 
 _BANNER: Final = """\
@@ -43,6 +45,8 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         "num_batch_threads",
     ):
         parser.add_argument(f"--{name}", type=int, default=getattr(batching, name))
+    parser.add_argument("--tensorflow_intra_op_parallelism", type=int, default=1)
+    parser.add_argument("--tensorflow_inter_op_parallelism", type=int, default=0)
     parser.add_argument("--max_body_bytes", type=int, default=limits.max_body_bytes)
     parser.add_argument("--max_image_pixels", type=int, default=limits.max_image_pixels)
     given = parser.parse_args(arguments)
@@ -55,6 +59,8 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
             rest_port=given.rest_port,
             grpc_port=given.grpc_port,
             poll_seconds=given.file_system_poll_wait_seconds,
+            intra_op_threads=given.tensorflow_intra_op_parallelism,
+            inter_op_threads=given.tensorflow_inter_op_parallelism,
             batching=Batching(
                 max_batch_size=given.max_batch_size,
                 batch_timeout_micros=given.batch_timeout_micros,
@@ -71,8 +77,12 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
 
 async def _serve(options: Options) -> None:
     # TensorFlow is imported here and not above: --help must not wait for it.
+    from tensorflow import config
+
     from serving.local_server.server import LocalServer
 
+    config.threading.set_intra_op_parallelism_threads(options.intra_op_threads)
+    config.threading.set_inter_op_parallelism_threads(options.inter_op_threads)
     # The loop that talks to clients and the threads that call the model take turns; the default of
     # 5 ms is as long as a call of the model, and every turn would cost a client that much.
     sys.setswitchinterval(0.0005)
@@ -97,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     print(_BANNER, flush=True)
     try:
-        asyncio.run(_serve(options))
+        uvloop.run(_serve(options))
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

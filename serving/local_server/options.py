@@ -60,6 +60,9 @@ class Options:
 
     Exactly one of ``model_base_path`` (one model, its newest version) and ``model_config_file`` (a
     ``ModelServerConfig`` in text format, re-read when it changes) is set.
+
+    ``intra_op_threads`` share one operation of a model, ``inter_op_threads`` run operations side by
+    side; 0 is one a core. They hold for the whole process, so only the command sets them.
     """
 
     model_base_path: str | None = None
@@ -69,6 +72,8 @@ class Options:
     rest_port: int = 8501
     grpc_port: int = 8500
     poll_seconds: float = 1.0
+    intra_op_threads: int = 1
+    inter_op_threads: int = 0
     batching: Batching = field(default_factory=Batching)
     limits: Limits = field(default_factory=Limits)
 

@@ -57,3 +57,12 @@ def test_the_command_serves_until_it_is_told_to_end(toy_base):
             process.communicate()
     assert process.returncode == 0
     assert "Traceback" not in log
+
+
+def test_threads_are_those_asked_for():
+    given = ["--model_base_path", "models", "--tensorflow_intra_op_parallelism", "3"]
+    options = parse_options([*given, "--tensorflow_inter_op_parallelism", "2"])
+    assert (options.intra_op_threads, options.inter_op_threads) == (3, 2)
+    # An operation a core, and as many of them as there are cores.
+    options = parse_options(given[:2])
+    assert (options.intra_op_threads, options.inter_op_threads) == (1, 0)
