@@ -11,11 +11,11 @@ def read_tfrecords(files: Sequence[str]) -> "tf.data.Dataset":
     """The records of some files, one after the other, as scalar strings.
 
     Args:
-      files: All compressed or none. As for TFX's own readers, the suffix ``.gz`` says which.
+      files: Any number, all compressed or none. As for TFX's own readers, the suffix ``.gz`` says which.
     """
     import tensorflow as tf
 
-    compression = "GZIP" if files[0].endswith(".gz") else ""
+    compression = "GZIP" if files and files[0].endswith(".gz") else ""
     return without_autotune(tf.data.TFRecordDataset(list(files), compression_type=compression))
 
 

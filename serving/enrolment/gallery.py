@@ -43,7 +43,9 @@ class Gallery:
     only the few templates whose bound reaches the best found are looked at in full. Where these are
     not few, all are.
 
-    Embeddings of length 1 are thereby ranked by cosine as well.
+    Embeddings of length 1 are thereby ranked by cosine as well. Time grows with N D; for more than
+    some million templates, an approximate index such as FAISS is faster, and misses people
+    (``docs/benchmarks.md``).
 
     Args:
         identities: Whose template each row is.

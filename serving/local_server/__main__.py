@@ -45,8 +45,11 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         "num_batch_threads",
     ):
         parser.add_argument(f"--{name}", type=int, default=getattr(batching, name))
-    parser.add_argument("--tensorflow_intra_op_parallelism", type=int, default=1)
-    parser.add_argument("--tensorflow_inter_op_parallelism", type=int, default=0)
+    for name, default in (
+        ("intra", Options.intra_op_threads),
+        ("inter", Options.inter_op_threads),
+    ):
+        parser.add_argument(f"--tensorflow_{name}_op_parallelism", type=int, default=default)
     parser.add_argument("--max_body_bytes", type=int, default=limits.max_body_bytes)
     parser.add_argument("--max_image_pixels", type=int, default=limits.max_image_pixels)
     given = parser.parse_args(arguments)

@@ -80,3 +80,6 @@ class Options:
     def __post_init__(self) -> None:
         if (self.model_base_path is None) == (self.model_config_file is None):
             raise ValueError("give either model_base_path or model_config_file, and not both")
+        for name in ("intra_op_threads", "inter_op_threads"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 or more")

@@ -17,6 +17,7 @@ def test_records_come_file_by_file_and_the_suffix_tells_of_compression(
                 writer.write(record)
 
     assert list(read_tfrecords(files).as_numpy_iterator()) == [b"1", b"", b"3"]
+    assert list(read_tfrecords([]).as_numpy_iterator()) == []
 
 
 def test_what_is_made_of_a_data_set_is_not_tuned_either():
