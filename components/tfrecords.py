@@ -11,7 +11,8 @@ def read_tfrecords(files: Sequence[str]) -> "tf.data.Dataset":
     """The records of some files, one after the other, as scalar strings.
 
     Args:
-      files: Any number, all compressed or none. As for TFX's own readers, the suffix ``.gz`` says which.
+      files: Any number, all compressed or none: the suffix ``.gz`` tells, as it tells TFX's own
+        readers.
     """
     import tensorflow as tf
 
