@@ -4,23 +4,29 @@
 long as a small model takes for a row.
 """
 
+from functools import cache
+
 import numpy as np
 from tensorflow import as_dtype, make_ndarray
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.framework.types_pb2 import DT_STRING
 
 
-def proto_from_array(array: np.ndarray) -> TensorProto:
-    """Returns the proto of an array; one of dtype ``object`` holds ``bytes``."""
+def write_array(array: np.ndarray, proto: TensorProto) -> None:
+    """Writes an array into an empty proto; one of dtype ``object`` holds ``bytes``."""
     text = array.dtype == object
-    proto = TensorProto(dtype=DT_STRING if text else as_dtype(array.dtype).as_datatype_enum)
+    proto.dtype = DT_STRING if text else _data_type(array.dtype)
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
     if text:
         proto.string_val.extend(array.ravel())
     else:
         proto.tensor_content = array.tobytes()
-    return proto
+
+
+@cache
+def _data_type(dtype: np.dtype) -> int:
+    return int(as_dtype(dtype).as_datatype_enum)
 
 
 def array_from_proto(proto: TensorProto) -> np.ndarray:

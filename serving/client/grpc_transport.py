@@ -14,7 +14,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 from serving.client.calls import Call, Tensors, VersionState
 from serving.client.endpoint import Endpoint
 from serving.client.errors import AuthenticationError, ServingError, error_for
-from serving.protos import array_from_proto, proto_from_array
+from serving.protos import array_from_proto, write_array
 
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -136,7 +136,7 @@ def _request(endpoint: Endpoint, call: Call) -> PredictRequest:
     request = PredictRequest(model_spec=_spec(endpoint))
     request.model_spec.signature_name = call.signature
     for name, array in call.inputs.items():
-        request.inputs[name].CopyFrom(proto_from_array(array))
+        write_array(array, request.inputs[name])
     return request
 
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from serving.local_server.status import Code, StatusError
 from serving.local_server.tensors import Tensors
 
 _LOG = logging.getLogger(__name__)
+
+# "Lately" is since so many batches ago.
+_REMEMBERED: Final = 4
 
 Run = Callable[[Tensors], Tensors]
 
@@ -31,9 +35,12 @@ class _Task:
 class Batcher:
     """Runs requests in batches of at most ``max_batch_size`` rows. Lives on one event loop.
 
-    A batch starts when it is full, or when its first request has waited ``batch_timeout_micros``
-    and a thread is free. If a batch fails, it is halved until the request that breaks it is alone:
-    the others are answered as if it had never been there.
+    A batch starts on a free thread when it is full, when as many requests are here as lately were
+    at one time, or when its first request has waited ``batch_timeout_micros`` since there is a
+    thread. So a lone client waits for nobody, and the clients that a batch has answered come back
+    before the next one starts: without that, they would go in two halves in turns. If a batch
+    fails, it is halved until the request that breaks it is alone: the others are answered as if it
+    had never been there.
 
     Args:
         run: Calls the model, on one of the executor's threads; raises ``StatusError``.
@@ -58,6 +65,12 @@ class Batcher:
         self._waiting_rows = 0
         self._running: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._free_since = 0.0  # when the last batch ended
+        # Requests that wait or run: now, at most since the last batch began, and so for each of the
+        # batches before.
+        self._requests = 0
+        self._peak = 0
+        self._peaks: deque[int] = deque(maxlen=_REMEMBERED)
 
     @property
     def waiting_rows(self) -> int:
@@ -76,6 +89,14 @@ class Batcher:
                 f"{self._waiting_rows} rows wait already and {rows} more pass the limit of "
                 f"{self._options.max_enqueued_rows}; try again later, or with fewer rows",
             )
+        self._requests += 1
+        self._peak = max(self._peak, self._requests)
+        try:
+            return await self._submit(inputs, rows)
+        finally:
+            self._requests -= 1
+
+    async def _submit(self, inputs: Tensors, rows: int) -> Tensors:
         size = self._options.max_batch_size
         if rows <= size:
             return await self._enqueue(inputs, rows)
@@ -112,16 +133,23 @@ class Batcher:
         """Starts every batch that is due, and sets a timer for the next one."""
         loop = asyncio.get_running_loop()
         while self._waiting and len(self._running) < self._options.num_batch_threads:
-            left = self._waiting[0].arrived + self._delay - loop.time()
-            if left > 0 and self._waiting_rows < self._options.max_batch_size:
+            left = max(self._waiting[0].arrived, self._free_since) + self._delay - loop.time()
+            full = self._waiting_rows >= self._options.max_batch_size
+            if left > 0 and not full and not self._all_are_here():
                 if self._timer is None:
                     self._timer = loop.call_later(left, self._on_timer)
                 return
             batch = self._take()
             if batch:
+                self._peaks.append(self._peak)
+                self._peak = self._requests
                 running = loop.create_task(self._execute(batch))
                 self._running.add(running)
                 running.add_done_callback(self._on_batch_done)
+
+    def _all_are_here(self) -> bool:
+        # The least of the peaks: waiting in vain costs more than a batch that is not quite full.
+        return bool(self._peaks) and self._requests >= min(self._peaks)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -129,6 +157,7 @@ class Batcher:
 
     def _on_batch_done(self, batch: "asyncio.Task[None]") -> None:
         self._running.discard(batch)
+        self._free_since = asyncio.get_running_loop().time()
         self._pump()
 
     def _take(self) -> list[_Task]:

@@ -22,7 +22,7 @@ from serving.local_server.messages import metadata_message, status_message
 from serving.local_server.service import Service
 from serving.local_server.status import StatusError, invalid
 from serving.local_server.tensors import Signature
-from serving.protos import proto_from_array
+from serving.protos import write_array
 
 PREDICTION_SERVICE: Final = "tensorflow.serving.PredictionService"
 MODEL_SERVICE: Final = "tensorflow.serving.ModelService"
@@ -67,7 +67,7 @@ class PredictionServicer(PredictionServiceServicer):
         response.model_spec.version.value = servable.version
         response.model_spec.signature_name = signature.name
         for name in wanted:
-            response.outputs[name].CopyFrom(proto_from_array(outputs[name]))
+            write_array(outputs[name], response.outputs[name])
         return response
 
     async def GetModelMetadata(

@@ -99,6 +99,7 @@ class LoadedModel:
             try:
                 signature = self.signature(request.model_spec.signature_name)
                 inputs = decode_request(signature, request)
+                check_inputs(signature, inputs)
                 self.run(signature, inputs)
             except StatusError as error:
                 raise ValueError(
@@ -109,10 +110,11 @@ class LoadedModel:
 
 
 def decode_request(signature: Signature, request: PredictRequest) -> Tensors:
-    """Returns the checked inputs of a gRPC request.
+    """Returns the inputs of a gRPC request; ``check_inputs`` says whether they are complete.
 
     Raises:
-        StatusError: INVALID_ARGUMENT when they do not fit the signature.
+        StatusError: INVALID_ARGUMENT for an input that the signature does not have, or that does
+            not fit it.
     """
     unknown = sorted(set(request.inputs) - set(signature.inputs))
     if unknown:
@@ -120,12 +122,10 @@ def decode_request(signature: Signature, request: PredictRequest) -> Tensors:
             f"signature {signature.name!r} has no input {unknown[0][:100]!r}; it takes "
             f"{', '.join(sorted(signature.inputs))}"
         )
-    inputs = {
+    return {
         name: array_from_proto(signature.inputs[name], proto)
         for name, proto in request.inputs.items()
     }
-    check_inputs(signature, inputs)
-    return inputs
 
 
 def read_warmup(path: Path) -> Iterator[PredictRequest]:

@@ -11,7 +11,8 @@ class Batching:
 
     Args:
         max_batch_size: Rows in one call of the model. A larger request is split.
-        batch_timeout_micros: How long the first request waits for others to join it.
+        batch_timeout_micros: How long the first request waits, at most, for as many others to join
+            it as lately were there at one time.
         max_enqueued_rows: Rows that may wait for one signature; a request beyond that is refused
             with RESOURCE_EXHAUSTED. A request larger than this on its own is always refused.
         num_batch_threads: Calls of the model that run at one time, over all signatures. One call of
@@ -19,7 +20,7 @@ class Batching:
     """
 
     max_batch_size: int = 32
-    batch_timeout_micros: int = 2_000
+    batch_timeout_micros: int = 10_000
     max_enqueued_rows: int = 512
     num_batch_threads: int = 1
 

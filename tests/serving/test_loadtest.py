@@ -34,9 +34,10 @@ def test_wrong_answers_and_errors_are_counted():
         await asyncio.sleep(0)
         if row == 1:
             raise UnavailableError("x", "UNAVAILABLE", "away")
-        return row != 2
+        return 9.0 if row == 2 else 1.0 + row
 
-    load = asyncio.run(run_clients(ask, clients=1, seconds=0.05, rows=4))
+    right = np.array([1.0, 2.0, 3.0, 4.0])
+    load = asyncio.run(run_clients(ask, right, clients=1, seconds=0.05))
     assert load.wrong > 0
     assert set(load.errors) == {"UNAVAILABLE"}
     # Of each four rows, two are right.

@@ -74,6 +74,44 @@ def test_a_lone_request_runs_after_the_delay():
     assert seconds >= 0.02
 
 
+def test_a_client_that_lately_was_alone_waits_for_nobody():
+    async def scenario(batcher, model):
+        await batcher.submit(x(1, 1, 1, 1), 4)  # full, so nothing to wait for
+        await asyncio.wait_for(batcher.submit(x(2), 1), timeout=30)
+
+    _, model = run(scenario, batch_timeout_micros=3_600_000_000)
+    assert model.calls == [[1, 1, 1, 1], [2]]
+
+
+def test_clients_that_a_batch_answered_are_in_the_next_one():
+    async def client(batcher, number):
+        for _ in range(6):
+            await batcher.submit(x(number), 1)
+            await asyncio.sleep(0.002 * number)  # they do not come back all at once
+
+    async def scenario(batcher, model):
+        await asyncio.gather(*(client(batcher, number) for number in range(3)))
+
+    _, model = run(scenario, batch_timeout_micros=1_000_000)
+    # No batch is full at 4: each begins when all three are there.
+    assert [sorted(call) for call in model.calls] == [[0, 1, 2]] * 6
+
+
+def test_after_clients_have_gone_the_others_wait_the_delay_and_no_longer():
+    async def scenario(batcher, model):
+        await asyncio.gather(*(batcher.submit(x(n), 1) for n in range(3)))
+        begin = asyncio.get_running_loop().time()
+        await batcher.submit(x(9), 1)
+        first = asyncio.get_running_loop().time()
+        for _ in range(3):
+            await batcher.submit(x(9), 1)
+        return first - begin
+
+    first, model = run(scenario, batch_timeout_micros=50_000)
+    assert first >= 0.05
+    assert model.calls[1:] == [[9]] * 4
+
+
 def test_a_request_larger_than_a_batch_is_split_and_joined():
     async def scenario(batcher, model):
         return await batcher.submit(x(*range(10)), 10)

@@ -16,7 +16,7 @@ from serving.local_server.tensors import (
     check_inputs,
     json_from_array,
 )
-from serving.protos import proto_from_array
+from serving.protos import write_array
 
 IMAGE = TensorSpec("image", np.dtype(object), tf.string.as_datatype_enum, (None,))
 VECTOR = TensorSpec("vector", np.dtype(np.float32), tf.float32.as_datatype_enum, (None, 2))
@@ -73,6 +73,12 @@ def test_json_numbers_become_the_signatures_dtype():
 )
 def test_json_that_does_not_fit_is_refused(spec, value, says):
     assert says in refused(array_from_json, spec, value)
+
+
+def proto_from_array(array):
+    proto = TensorProto()
+    write_array(array, proto)
+    return proto
 
 
 def test_protos_go_there_and_back():
