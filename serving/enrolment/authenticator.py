@@ -1,6 +1,7 @@
 """Enrols, authenticates, identifies and forgets people."""
 
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +11,7 @@ import numpy as np
 from serving.client.calls import ImageSource
 from serving.client.client import Client
 from serving.enrolment.errors import EnrolmentError, ModelChangedError, NotEnrolledError
-from serving.enrolment.gallery import Gallery
+from serving.enrolment.live_gallery import LiveGallery
 from serving.enrolment.store import ModelVersion, TemplateStore
 
 _LOG = logging.getLogger(__name__)
@@ -74,8 +75,8 @@ class Authenticator:
     def __init__(self, client: Client, store: TemplateStore) -> None:
         self._client = client
         self._store = store
-        self._gallery: Gallery | None = None
-        self._gallery_is: tuple[ModelVersion, int] | None = None
+        self._gallery: LiveGallery | None = None
+        self._gallery_lock = threading.Lock()
 
     def enroll(self, identity: str, photos: Sequence[ImageSource]) -> int:
         """Makes templates of a person's photos, in place of any earlier ones; returns how many.
@@ -127,19 +128,19 @@ class Authenticator:
         """
         with self._client.pinned() as client:
             made_by = _answering(client)
-            gallery = self._current_gallery(made_by)
-            if len(gallery) == 0:
+            probe = client.embed([photo])
+            found, searched = self._gallery_of(made_by).search(probe[0], _SHORTLIST)
+            if not found:
                 self._log("identify", None, made_by, REJECTED)
                 return Identification(None, 0.0, 0)
-            probe = client.embed([photo])
-            matches = gallery.nearest(probe[0], _SHORTLIST)
-            scores = _scores(client, probe, [gallery.templates(match) for match in matches])
+            scores = _scores(client, probe, [templates for _, templates in found])
         score, match = max(
-            zip(scores, matches, strict=True), key=lambda one: (one[0], -one[1].distance)
+            ((score, match) for score, (match, _) in zip(scores, found, strict=True)),
+            key=lambda one: (one[0], -one[1].distance),
         )
         identity = match.identity if score >= SAME_FROM else None
         self._log("identify", identity, made_by, ACCEPTED if identity else REJECTED)
-        return Identification(identity, score, len(gallery))
+        return Identification(identity, score, searched)
 
     def forget(self, identity: str) -> int:
         """Deletes a person's templates and takes the ID out of the log; returns how many there
@@ -167,12 +168,11 @@ class Authenticator:
                 f"again: faceauth enroll {identity} PHOTOS"
             )
 
-    def _current_gallery(self, made_by: ModelVersion) -> Gallery:
-        wanted = (made_by, self._store.revision())
-        if self._gallery is None or self._gallery_is != wanted:
-            self._gallery = Gallery(*self._store.everyone(made_by))
-            self._gallery_is = wanted
-        return self._gallery
+    def _gallery_of(self, made_by: ModelVersion) -> LiveGallery:
+        with self._gallery_lock:
+            if self._gallery is None or self._gallery.made_by != made_by:
+                self._gallery = LiveGallery(self._store, made_by)
+            return self._gallery
 
     def _log(self, action: str, identity: str | None, made_by: ModelVersion, outcome: str) -> None:
         self._store.log(action, identity, made_by, outcome)

@@ -49,7 +49,7 @@ class Gallery:
 
     Args:
         identities: Whose template each row is.
-        templates: float32 [N, D].
+        templates: float32 [N, D]; the gallery's own from now on.
 
     Raises:
         ValueError: There are not as many identities as templates.
@@ -70,13 +70,14 @@ class Gallery:
         self._templates = np.ascontiguousarray(templates, dtype=np.float32)
         squares = np.einsum("nd,nd->n", self._templates, self._templates)
         self._half_squares = 0.5 * squares
+        self._removed = 0
         self._longest = float(np.sqrt(squares.max(initial=0.0)))
         self._coded: _Coded | None = None
         if len(self._templates) >= _SMALL:
             self._coded = _Coded(self._templates)
 
     def __len__(self) -> int:
-        return len(self._templates)
+        return len(self._templates) - self._removed
 
     @property
     def bytes(self) -> int:
@@ -87,7 +88,20 @@ class Gallery:
     def templates(self, match: "Match") -> np.ndarray:
         """Returns all templates of the identity that a match names, float32 [T, D]."""
         code = self._codes[match.row]
-        return self._templates[self._by_identity[self._begins[code] : self._begins[code + 1]]]
+        rows = self._by_identity[self._begins[code] : self._begins[code + 1]]
+        return self._templates[rows[np.isfinite(self._half_squares[rows])]]
+
+    def remove(self, rows: np.ndarray) -> None:
+        """Takes templates out, and overwrites them in memory; rows that are out already stay so.
+
+        Args:
+            rows: Which, int [R], each at most once.
+        """
+        self._removed += int(np.isfinite(self._half_squares[rows]).sum())
+        self._half_squares[rows] = np.inf  # infinitely far from every probe
+        self._templates[rows] = 0
+        if self._coded is not None:
+            self._coded.remove(rows)
 
     def nearest(self, probe: np.ndarray, count: int = 1) -> list[Match]:
         """Returns the identities with the nearest templates, nearest first.
@@ -104,6 +118,8 @@ class Gallery:
             raise ValueError(
                 f"a probe of shape {vector.shape} among templates of {self._templates.shape[1:]}"
             )
+        if not len(self):
+            return []
         rows = self._candidates(vector, count)
         chosen = self._templates if rows is None else self._templates[rows]
         half = self._half_squares if rows is None else self._half_squares[rows]
@@ -172,6 +188,11 @@ class _Coded:
             self._codes[rows], self._scales[rows], self._lengths[rows] = codes, scales, lengths
             relative = errors / np.maximum(scales * lengths, np.finfo(np.float32).tiny)
             self._error = max(self._error, float(relative.max()))
+
+    def remove(self, rows: np.ndarray) -> None:
+        """Overwrites vectors with zeros."""
+        self._codes[rows] = 0
+        self._lengths[rows] = 0
 
     def highest_products(self, probe: np.ndarray) -> np.ndarray:
         """What the product of each vector with a probe is at most, float32 [N].

@@ -37,8 +37,18 @@ _DECISIONS = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("outcome", sa.String(20), nullable=False),
 )
-# Counts the changes of the templates, so that a gallery in memory knows when it is out of date.
+# Counts the changes of the templates. Whoever changes them writes here first, and so waits for
+# anyone who does at the same time: what is numbered later is also there later.
 _REVISION = sa.Table("revision", _METADATA, sa.Column("value", sa.BigInteger, nullable=False))
+# Which template came or went with which revision, for a gallery in memory to follow.
+_JOURNAL = sa.Table(
+    "journal",
+    _METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("revision", sa.BigInteger, nullable=False, index=True),
+    sa.Column("template", sa.Integer, nullable=False),
+    sa.Column("gone", sa.Boolean, nullable=False),
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,39 @@ class ModelVersion:
 
     def __str__(self) -> str:
         return f"{self.model} version {self.version}"
+
+
+@dataclass(frozen=True)
+class Templates:
+    """Some templates of one model.
+
+    Args:
+        ids: Of each, int64 [N]. The store may give the ID of one that is gone to another.
+        identities: Whose each is.
+        vectors: float32 [N, D]; [0, 0] for none.
+    """
+
+    ids: np.ndarray
+    identities: list[str]
+    vectors: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What has happened to the templates of one model between two revisions.
+
+    Args:
+        revision: The later one.
+        gone: IDs of templates that were deleted, also of such as belong to another model.
+        new: Templates that have come since, and are still there.
+    """
+
+    revision: int
+    gone: list[int]
+    new: Templates
 
 
 @dataclass(frozen=True)
@@ -115,9 +158,11 @@ class TemplateStore:
             for embedding in embeddings
         ]
         with self._engine.begin() as connection:
-            connection.execute(sa.delete(_TEMPLATES).where(_TEMPLATES.c.identity == identity))
-            connection.execute(sa.insert(_TEMPLATES), rows)
-            self._changed(connection)
+            revision = _next_revision(connection)
+            _delete(connection, identity, revision)
+            for row in rows:
+                number = connection.execute(_INSERT, row).scalar_one()
+                _write_down(connection, revision, number, gone=False)
 
     def made_by(self, identity: str) -> ModelVersion | None:
         """Returns the model that made an identity's templates; None when it has none."""
@@ -134,27 +179,44 @@ class TemplateStore:
         Raises:
             TemplateKeyError: The key does not open them.
         """
-        return self._read(made_by, _TEMPLATES.c.identity == identity)[1]
+        return self._read(made_by, _TEMPLATES.c.identity == identity).vectors
 
-    def everyone(self, made_by: ModelVersion) -> tuple[list[str], np.ndarray]:
-        """Returns all templates of one model: whose each is, and float32 [N, D].
+    def everyone(self, made_by: ModelVersion) -> Changes:
+        """Returns all templates of one model, as changes since there was none.
 
         Raises:
             TemplateKeyError: The key does not open them.
         """
-        return self._read(made_by)
+        # What changes in between is there already, and comes again with the next changes.
+        revision = self.revision()
+        return Changes(revision, [], self._read(made_by))
+
+    def changes(self, made_by: ModelVersion, since: int) -> Changes:
+        """Returns what has happened to the templates of one model.
+
+        Args:
+            made_by: The model.
+            since: The revision up to which changes are known.
+
+        Raises:
+            TemplateKeyError: The key does not open them.
+        """
+        revision = self.revision()
+        between = (_JOURNAL.c.revision > since, _JOURNAL.c.revision <= revision)
+        gone = sa.select(_JOURNAL.c.template).where(_JOURNAL.c.gone, *between)
+        came = sa.select(_JOURNAL.c.template).where(~_JOURNAL.c.gone, *between)
+        with self._engine.connect() as connection:
+            deleted = list(connection.scalars(gone))
+        return Changes(revision, deleted, self._read(made_by, _TEMPLATES.c.id.in_(came)))
 
     def forget(self, identity: str) -> int:
         """Deletes an identity's templates, and its name from the decisions; returns how many
         templates there were."""
         with self._engine.begin() as connection:
-            gone = connection.execute(
-                sa.delete(_TEMPLATES).where(_TEMPLATES.c.identity == identity)
-            ).rowcount
+            gone = _delete(connection, identity, _next_revision(connection))
             connection.execute(
                 sa.update(_DECISIONS).where(_DECISIONS.c.identity == identity).values(identity=None)
             )
-            self._changed(connection)
         return gone
 
     def log(self, action: str, identity: str | None, made_by: ModelVersion, outcome: str) -> None:
@@ -195,29 +257,48 @@ class TemplateStore:
         """Closes the connections."""
         self._engine.dispose()
 
-    def _read(
-        self, made_by: ModelVersion, *conditions: sa.ColumnElement[bool]
-    ) -> tuple[list[str], np.ndarray]:
+    def _read(self, made_by: ModelVersion, *conditions: sa.ColumnElement[bool]) -> Templates:
         query = (
-            sa.select(_TEMPLATES.c.identity, _TEMPLATES.c.sealed)
+            sa.select(_TEMPLATES.c.id, _TEMPLATES.c.identity, _TEMPLATES.c.sealed)
             .where(_TEMPLATES.c.model == made_by.model, _TEMPLATES.c.version == made_by.version)
             .where(*conditions)
             .order_by(_TEMPLATES.c.id)
         )
         with self._engine.connect() as connection:
-            rows: Sequence[sa.Row[tuple[str, bytes]]] = connection.execute(query).all()
+            rows: Sequence[sa.Row[tuple[int, str, bytes]]] = connection.execute(query).all()
         opened = [
             self._cipher.decrypt(sealed, _belongs_to(identity, made_by))
-            for identity, sealed in rows
+            for _, identity, sealed in rows
         ]
-        identities = [identity for identity, _ in rows]
-        if not opened:
-            return identities, np.zeros((0, 0), np.float32)
-        flat = np.frombuffer(b"".join(opened), dtype="<f4")
-        return identities, flat.reshape(len(opened), -1).astype(np.float32, copy=False)
+        # Writable, for a gallery to strike out what goes.
+        flat = np.frombuffer(bytearray().join(opened), dtype="<f4").astype(np.float32, copy=False)
+        return Templates(
+            np.array([number for number, _, _ in rows], np.int64),
+            [identity for _, identity, _ in rows],
+            flat.reshape(len(opened), -1) if opened else np.zeros((0, 0), np.float32),
+        )
 
-    def _changed(self, connection: sa.Connection) -> None:
-        connection.execute(sa.update(_REVISION).values(value=_REVISION.c.value + 1))
+
+_INSERT = sa.insert(_TEMPLATES).returning(_TEMPLATES.c.id)
+
+
+def _next_revision(connection: sa.Connection) -> int:
+    connection.execute(sa.update(_REVISION).values(value=_REVISION.c.value + 1))
+    return int(connection.scalar(sa.select(_REVISION.c.value)) or 0)
+
+
+def _delete(connection: sa.Connection, identity: str, revision: int) -> int:
+    """Deletes an identity's templates; returns how many there were."""
+    its = _TEMPLATES.c.identity == identity
+    numbers = list(connection.scalars(sa.select(_TEMPLATES.c.id).where(its)))
+    connection.execute(sa.delete(_TEMPLATES).where(its))
+    for number in numbers:
+        _write_down(connection, revision, number, gone=True)
+    return len(numbers)
+
+
+def _write_down(connection: sa.Connection, revision: int, template: int, gone: bool) -> None:
+    connection.execute(sa.insert(_JOURNAL).values(revision=revision, template=template, gone=gone))
 
 
 def _belongs_to(identity: str, made_by: ModelVersion) -> str:

@@ -16,7 +16,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER),
-    reason="no chromium and chromedriver here; scripts/setup_browser.sh installs them",
+    reason="no chromium and chromedriver here; scripts/setup_test_tools.sh installs them",
 )
 
 PAGES = ("report", "model_card", "tfma")

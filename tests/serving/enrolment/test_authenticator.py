@@ -116,7 +116,7 @@ def test_templates_of_another_version_are_refused_until_enrolled_again(
 
 
 def test_every_decision_is_logged_without_biometric_data(authenticator, store, png, caplog):
-    with caplog.at_level(logging.INFO, logger="serving.enrolment"):
+    with caplog.at_level(logging.INFO, logger="serving.enrolment.authenticator"):
         authenticator.enroll("ada", [png(1)])
         authenticator.authenticate("ada", png(1))
         authenticator.authenticate("ada", png(2))

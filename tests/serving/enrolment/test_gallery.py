@@ -51,6 +51,28 @@ def test_it_finds_what_scikit_learn_finds(make):
         )
 
 
+def test_what_is_removed_is_not_found():
+    random = np.random.default_rng(0)
+    templates = spread_evenly(random).astype(np.float32)
+    gone = np.zeros(2000, bool)
+    gone[random.choice(2000, 700, replace=False)] = True
+    # Who is removed is removed with all templates: rows 2k and 2k + 1 are one person's.
+    gone = np.repeat(gone[::2], 2)
+    gallery = Gallery([str(row // 2) for row in range(2000)], templates.copy())
+    gallery.remove(np.flatnonzero(gone))
+    gallery.remove(np.flatnonzero(gone)[:3])
+    assert len(gallery) == 2000 - gone.sum()
+    kept = np.flatnonzero(~gone)
+    neighbours = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(templates[kept])
+    # Some of the probes are templates that are gone.
+    _, nearest = neighbours.kneighbors(templates[:50])
+    assert [gallery.nearest(probe)[0].row for probe in templates[:50]] == kept[
+        nearest[:, 0]
+    ].tolist()
+    gallery.remove(kept)
+    assert gallery.nearest(templates[0], 3) == []
+
+
 def test_few_templates_are_looked_at_in_full_where_that_is_possible():
     random = np.random.default_rng(0)
     for make in (spread_evenly, in_few_directions):

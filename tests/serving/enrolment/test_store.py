@@ -1,4 +1,3 @@
-import os
 import sqlite3
 
 import numpy as np
@@ -15,7 +14,6 @@ from serving.enrolment import (
 
 MODEL = ModelVersion("faceauth", 3)
 KEY = new_key()
-POSTGRES = "FACEAUTH_TEST_POSTGRES"
 # Recognisable in a dump of the database, were it not encrypted.
 TEMPLATES = np.array([[1.5, -2.25, 3.125], [4, 5, 6]], np.float32)
 
@@ -24,16 +22,14 @@ TEMPLATES = np.array([[1.5, -2.25, 3.125], [4, 5, 6]], np.float32)
 def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/faceauth.db"
-    if POSTGRES not in os.environ:
-        pytest.skip(f"{POSTGRES} names no empty PostgreSQL database to test")
-    return os.environ[POSTGRES]
+    return request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture
 def store(url):
     store = TemplateStore(url, TemplateCipher(KEY))
     yield store
-    for identity in ("ada", "bob"):
+    for identity in ("ada", "bob", "eve"):
         store.forget(identity)
     store.close()
 
@@ -44,9 +40,9 @@ def test_templates_come_back_as_they_were(store):
     assert store.get("ada", MODEL).tolist() == TEMPLATES.tolist()
     assert store.get("ada", MODEL).dtype == np.float32
     assert store.made_by("ada") == MODEL
-    identities, templates = store.everyone(MODEL)
-    assert identities == ["ada", "ada", "bob"]
-    assert templates.tolist() == [*TEMPLATES.tolist(), (TEMPLATES[0] + 1).tolist()]
+    everyone = store.everyone(MODEL)
+    assert everyone.new.identities == ["ada", "ada", "bob"]
+    assert everyone.new.vectors.tolist() == [*TEMPLATES.tolist(), (TEMPLATES[0] + 1).tolist()]
 
 
 def test_enrolling_again_replaces(store):
@@ -56,6 +52,26 @@ def test_enrolling_again_replaces(store):
     assert store.made_by("ada") == later
     assert len(store.get("ada", MODEL)) == 0
     assert store.get("ada", later).tolist() == [[4, 5, 6]]
+
+
+def test_changes_are_what_came_and_went(store):
+    store.put("ada", MODEL, TEMPLATES)
+    start = store.everyone(MODEL)
+    assert store.changes(MODEL, start.revision).gone == []
+    assert len(store.changes(MODEL, start.revision).new) == 0
+    ada = start.new.ids.tolist()
+    store.put("bob", MODEL, TEMPLATES[:1])
+    store.put("eve", ModelVersion("faceauth", 4), TEMPLATES)
+    store.put("ada", MODEL, TEMPLATES[1:])
+    changes = store.changes(MODEL, start.revision)
+    assert changes.gone == ada
+    assert changes.new.identities == ["bob", "ada"]
+    assert changes.new.vectors.tolist() == [TEMPLATES[0].tolist(), TEMPLATES[1].tolist()]
+    # What came and went in between is not new; its number may be among the gone.
+    store.forget("bob")
+    changes = store.changes(MODEL, start.revision)
+    assert changes.new.identities == ["ada"]
+    assert changes.revision == store.revision() == start.revision + 4
 
 
 def test_forgetting_deletes_and_takes_the_name_out_of_the_log(store):

@@ -1,0 +1,120 @@
+"""A gallery that follows a store."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from serving.enrolment.gallery import Gallery, Match
+from serving.enrolment.store import ModelVersion, Templates, TemplateStore
+
+_LOG = logging.getLogger(__name__)
+# Templates that may have come or gone before the large gallery is built anew.
+_FEW: Final = 1000
+# The same, as a share of the large gallery.
+_SHARE: Final = 0.02
+
+
+class LiveGallery:
+    """The templates of one model version in memory, as they are in the store at each search.
+
+    Opening and arranging a million templates takes some ten seconds. So what has changed since is
+    read from the store's journal: what is gone is struck from the large gallery, and what is new is
+    searched in a small one beside it. Searches may come from several threads; one goes on at a
+    time, over all cores.
+
+    Args:
+        store: What is followed.
+        made_by: Whose templates.
+
+    Raises:
+        TemplateKeyError: The store's key does not open them.
+    """
+
+    def __init__(self, store: TemplateStore, made_by: ModelVersion) -> None:
+        self.made_by = made_by
+        self._store = store
+        self._lock = threading.Lock()
+        self._revision: int
+        self._ids: np.ndarray  # of the large gallery's rows, in order
+        self._large: Gallery
+        self._new: dict[int, tuple[str, np.ndarray]]
+        self._small: Gallery
+        self._read_all()
+
+    def search(self, probe: np.ndarray, count: int) -> tuple[list[tuple[Match, np.ndarray]], int]:
+        """Returns the nearest identities, nearest first, and how many templates were searched.
+
+        Args:
+            probe: float [D].
+            count: How many identities, at most.
+
+        Returns:
+            Each match with all templates of its identity, float32 [T, D]; and the number.
+
+        Raises:
+            ValueError: The probe has another size than the templates.
+            TemplateKeyError: The store's key does not open what is new.
+        """
+        with self._lock:
+            self._follow()
+            found = [
+                (match, gallery.templates(match))
+                for gallery in (self._large, self._small)
+                if len(gallery)
+                for match in gallery.nearest(probe, count)
+            ]
+            # No identity is in both: enrolling replaces all templates of one.
+            found.sort(key=lambda one: one[0].distance)
+            return found[:count], len(self._large) + len(self._small)
+
+    def _follow(self) -> None:
+        if self._store.revision() == self._revision:
+            return
+        changes = self._store.changes(self.made_by, self._revision)
+        for number in changes.gone:
+            self._new.pop(number, None)
+        # A change that was there already when all were read comes a second time here.
+        self._strike([*changes.gone, *changes.new.ids.tolist()])
+        for number, identity, vector in zip(
+            changes.new.ids.tolist(), changes.new.identities, changes.new.vectors, strict=True
+        ):
+            self._new[number] = (identity, vector)
+        self._revision = changes.revision
+        struck = len(self._ids) - len(self._large)
+        if len(self._new) + struck > max(_FEW, _SHARE * len(self._ids)):
+            self._read_all()
+        else:
+            self._small = _gallery(self._newer())
+
+    def _read_all(self) -> None:
+        begin = time.monotonic()
+        everyone = self._store.everyone(self.made_by)
+        self._revision = everyone.revision
+        self._ids = everyone.new.ids
+        self._large = _gallery(everyone.new)
+        self._new = {}
+        self._small = _gallery(self._newer())
+        seconds = time.monotonic() - begin
+        _LOG.info("read %d templates of %s in %.1f s", len(self._ids), self.made_by, seconds)
+
+    def _strike(self, numbers: Iterable[int]) -> None:
+        wanted = np.unique(np.fromiter(numbers, np.int64))
+        rows = np.searchsorted(self._ids, wanted)
+        there = rows < len(self._ids)
+        rows, wanted = rows[there], wanted[there]
+        self._large.remove(rows[self._ids[rows] == wanted])
+
+    def _newer(self) -> Templates:
+        return Templates(
+            np.array(list(self._new), np.int64),
+            [identity for identity, _ in self._new.values()],
+            np.array([vector for _, vector in self._new.values()] or np.zeros((0, 0)), np.float32),
+        )
+
+
+def _gallery(templates: Templates) -> Gallery:
+    return Gallery(templates.identities, templates.vectors)
