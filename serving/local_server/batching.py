@@ -139,7 +139,8 @@ class Batcher:
                 if self._timer is None:
                     self._timer = loop.call_later(left, self._on_timer)
                 return
-            batch = self._take()
+            free = self._options.num_batch_threads - len(self._running)
+            batch = self._take(-(-self._waiting_rows // free))
             if batch:
                 self._peaks.append(self._peak)
                 self._peak = self._requests
@@ -160,7 +161,8 @@ class Batcher:
         self._free_since = asyncio.get_running_loop().time()
         self._pump()
 
-    def _take(self) -> list[_Task]:
+    def _take(self, share: int) -> list[_Task]:
+        """Returns requests of ``share`` rows or more, but of no more than a batch may have."""
         batch: list[_Task] = []
         rows = 0
         while self._waiting:
@@ -169,7 +171,7 @@ class Batcher:
                 self._drop()
                 continue
             fits = rows + task.rows <= self._options.max_batch_size
-            if batch and (not fits or task.shape != batch[0].shape):
+            if batch and (not fits or rows >= share or task.shape != batch[0].shape):
                 break
             self._drop()
             batch.append(task)

@@ -15,8 +15,10 @@ class Batching:
             it as lately were there at one time.
         max_enqueued_rows: Rows that may wait for one signature; a request beyond that is refused
             with RESOURCE_EXHAUSTED. A request larger than this on its own is always refused.
-        num_batch_threads: Calls of the model that run at one time, over all signatures. One call of
-            a larger batch already uses every core, and what arrives meanwhile makes the next batch.
+        num_batch_threads: Calls of the model that run at one time, over all signatures; what waits
+            is shared out among those that are free. One call of a batch uses every core by itself
+            where the model has branches, as ``serving_default`` has one for each image; with as
+            many calls as cores, a signature without any does too (``docs/benchmarks.md``).
     """
 
     max_batch_size: int = 32

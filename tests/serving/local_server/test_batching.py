@@ -37,8 +37,9 @@ def run(scenario, **options):
     settings = {"max_batch_size": 4, "batch_timeout_micros": 20_000, "num_batch_threads": 1}
 
     async def main():
-        with ThreadPoolExecutor(1) as executor:
-            batcher = Batcher(model, executor, Batching(**{**settings, **options}))
+        batching = Batching(**{**settings, **options})
+        with ThreadPoolExecutor(batching.num_batch_threads) as executor:
+            batcher = Batcher(model, executor, batching)
             return await scenario(batcher, model)
 
     return asyncio.run(main()), model
@@ -72,6 +73,14 @@ def test_a_lone_request_runs_after_the_delay():
     (answer, seconds), _ = run(scenario)
     assert answer == [10]
     assert seconds >= 0.02
+
+
+def test_free_threads_share_what_waits():
+    async def scenario(batcher, model):
+        await asyncio.gather(*(batcher.submit(x(n), 1) for n in range(5)))
+
+    _, model = run(scenario, num_batch_threads=2, max_batch_size=8)
+    assert sorted(model.calls) == [[0, 1, 2], [3, 4]]
 
 
 def test_a_client_that_lately_was_alone_waits_for_nobody():
