@@ -5,6 +5,8 @@ from setuptools import find_packages, setup
 SERVING = [
     "aiohttp",
     "cryptography",
+    # The search among millions of templates.
+    "faiss-cpu",
     # 1.48 is the last release line that works with protobuf 3.20, which TensorFlow 2.16 needs here.
     "grpcio-health-checking>=1.48,<1.49",
     "httpx",

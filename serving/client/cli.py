@@ -145,7 +145,9 @@ def _authenticator(given: argparse.Namespace) -> "Iterator[Authenticator]":
     store = TemplateStore(given.store, TemplateCipher.from_environment())
     try:
         with _client(given) as client:
-            yield Authenticator(client, store)
+            # Arranging millions of templates for an approximate search takes longer than the one
+            # exact search that a command makes.
+            yield Authenticator(client, store, exact_up_to=None)
     finally:
         store.close()
 

@@ -11,6 +11,7 @@ import numpy as np
 from serving.client.calls import ImageSource
 from serving.client.client import Client
 from serving.enrolment.errors import EnrolmentError, ModelChangedError, NotEnrolledError
+from serving.enrolment.gallery import EXACT_UP_TO
 from serving.enrolment.live_gallery import LiveGallery
 from serving.enrolment.store import ModelVersion, TemplateStore
 
@@ -70,10 +71,14 @@ class Authenticator:
     Args:
         client: Calls the model.
         store: Keeps the templates.
+        exact_up_to: With how many templates of a model ``identify`` is exact; None for any number.
     """
 
-    def __init__(self, client: Client, store: TemplateStore) -> None:
+    def __init__(
+        self, client: Client, store: TemplateStore, exact_up_to: int | None = EXACT_UP_TO
+    ) -> None:
         self._client = client
+        self._exact_up_to = exact_up_to
         self._store = store
         self._gallery: LiveGallery | None = None
         self._gallery_lock = threading.Lock()
@@ -119,9 +124,9 @@ class Authenticator:
     def identify(self, photo: ImageSource) -> Identification:
         """Finds whom a photo shows among everyone enrolled with the model that answers now.
 
-        The search is exact in Euclidean distance; the model then compares the identities with the
-        nearest templates and decides. A search among many makes more false matches than one
-        comparison: with N people, about N times as many.
+        Searches by Euclidean distance, exactly up to ``exact_up_to`` templates; the model then
+        compares the identities with the nearest templates and decides. A search among many makes
+        more false matches than one comparison: with N people, about N times as many.
 
         Raises:
             ServingError: The server does not answer, or refuses the photo.
@@ -171,7 +176,7 @@ class Authenticator:
     def _gallery_of(self, made_by: ModelVersion) -> LiveGallery:
         with self._gallery_lock:
             if self._gallery is None or self._gallery.made_by != made_by:
-                self._gallery = LiveGallery(self._store, made_by)
+                self._gallery = LiveGallery(self._store, made_by, self._exact_up_to)
             return self._gallery
 
     def _log(self, action: str, identity: str | None, made_by: ModelVersion, outcome: str) -> None:

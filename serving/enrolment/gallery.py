@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 import simsimd
 
+from serving.enrolment.inverted_lists import InvertedLists
+
 # Fewer templates than this are searched in a millisecond as they are.
 _SMALL: Final = 1000
 # Rows picked out of a matrix are read slower than all in order, when they are more than this share.
@@ -15,6 +17,10 @@ _WORTHWHILE: Final = 0.1
 # The largest code; one byte each, and as many below zero.
 _LARGEST: Final = 127
 _ROWS_AT_A_TIME: Final = 65_536
+# An exact search takes 25 to 60 ms with so many, on two cores (``docs/benchmarks.md``).
+EXACT_UP_TO: Final = 2_000_000
+# What lists propose for each identity that is asked for, which may have many templates.
+_PROPOSED: Final = 32
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,9 @@ class Match:
 
 
 class Gallery:
-    """Templates to search by Euclidean distance. Exact: no template nearer is ever missed.
+    """Templates to search by Euclidean distance.
+
+    Up to ``exact_up_to`` templates, no template nearer is ever missed.
 
     With |t - p|² = |t|² - 2 t·p + |p|², the nearest template is the one with the largest
     t·p - |t|²/2. Computing that for all is one product of a matrix and a vector, as fast as memory
@@ -43,19 +51,26 @@ class Gallery:
     only the few templates whose bound reaches the best found are looked at in full. Where these are
     not few, all are.
 
-    Embeddings of length 1 are thereby ranked by cosine as well. Time grows with N D; for more than
-    some million templates, an approximate index such as FAISS is faster, and misses people
-    (``docs/benchmarks.md``).
+    Time grows with N D. So with more templates, ``InvertedLists`` proposes some, and the best of
+    these are taken; a template that is not proposed is missed.
+
+    Embeddings of length 1 are ranked by cosine as well.
 
     Args:
         identities: Whose template each row is.
         templates: float32 [N, D]; the gallery's own from now on.
+        exact_up_to: With how many templates the search is exact; None for any number.
 
     Raises:
         ValueError: There are not as many identities as templates.
     """
 
-    def __init__(self, identities: Sequence[str], templates: np.ndarray) -> None:
+    def __init__(
+        self,
+        identities: Sequence[str],
+        templates: np.ndarray,
+        exact_up_to: int | None = EXACT_UP_TO,
+    ) -> None:
         if templates.ndim != 2 or len(identities) != len(templates):
             raise ValueError(
                 f"{len(identities)} identities for templates of shape {templates.shape}; "
@@ -72,8 +87,12 @@ class Gallery:
         self._half_squares = 0.5 * squares
         self._removed = 0
         self._longest = float(np.sqrt(squares.max(initial=0.0)))
+        self.is_exact = exact_up_to is None or len(templates) <= exact_up_to
         self._coded: _Coded | None = None
-        if len(self._templates) >= _SMALL:
+        self._lists: InvertedLists | None = None
+        if not self.is_exact:
+            self._lists = InvertedLists(self._templates)
+        elif len(self._templates) >= _SMALL:
             self._coded = _Coded(self._templates)
 
     def __len__(self) -> int:
@@ -83,7 +102,7 @@ class Gallery:
     def bytes(self) -> int:
         """What its arrays take in memory."""
         arrays = [*vars(self).values(), *vars(self._coded or object).values()]
-        return sum(each.nbytes for each in arrays if isinstance(each, np.ndarray))
+        return sum(each.nbytes for each in arrays if isinstance(each, (np.ndarray, InvertedLists)))
 
     def templates(self, match: "Match") -> np.ndarray:
         """Returns all templates of the identity that a match names, float32 [T, D]."""
@@ -102,6 +121,8 @@ class Gallery:
         self._templates[rows] = 0
         if self._coded is not None:
             self._coded.remove(rows)
+        if self._lists is not None:
+            self._lists.remove(rows)
 
     def nearest(self, probe: np.ndarray, count: int = 1) -> list[Match]:
         """Returns the identities with the nearest templates, nearest first.
@@ -135,6 +156,9 @@ class Gallery:
 
     def _candidates(self, vector: np.ndarray, count: int) -> np.ndarray | None:
         """Returns the rows that can be among the nearest; None for all."""
+        if self._lists is not None:
+            proposed = self._lists.nearest(vector, count * _PROPOSED)
+            return proposed if len(proposed) else None
         if self._coded is None:
             return None
         bounds = self._coded.highest_products(vector)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from serving.enrolment.gallery import Gallery, Match
+from serving.enrolment.gallery import EXACT_UP_TO, Gallery, Match
 from serving.enrolment.store import ModelVersion, Templates, TemplateStore
 
 _LOG = logging.getLogger(__name__)
@@ -29,13 +29,17 @@ class LiveGallery:
     Args:
         store: What is followed.
         made_by: Whose templates.
+        exact_up_to: As for ``Gallery``.
 
     Raises:
         TemplateKeyError: The store's key does not open them.
     """
 
-    def __init__(self, store: TemplateStore, made_by: ModelVersion) -> None:
+    def __init__(
+        self, store: TemplateStore, made_by: ModelVersion, exact_up_to: int | None = EXACT_UP_TO
+    ) -> None:
         self.made_by = made_by
+        self._exact_up_to = exact_up_to
         self._store = store
         self._lock = threading.Lock()
         self._revision: int
@@ -88,18 +92,24 @@ class LiveGallery:
         if len(self._new) + struck > max(_FEW, _SHARE * len(self._ids)):
             self._read_all()
         else:
-            self._small = _gallery(self._newer())
+            self._small = self._gallery(self._newer())
 
     def _read_all(self) -> None:
         begin = time.monotonic()
         everyone = self._store.everyone(self.made_by)
         self._revision = everyone.revision
         self._ids = everyone.new.ids
-        self._large = _gallery(everyone.new)
+        _LOG.info("arranging %d templates of %s", len(self._ids), self.made_by)
+        self._large = self._gallery(everyone.new)
         self._new = {}
-        self._small = _gallery(self._newer())
+        self._small = self._gallery(self._newer())
         seconds = time.monotonic() - begin
-        _LOG.info("read %d templates of %s in %.1f s", len(self._ids), self.made_by, seconds)
+        _LOG.info("%d templates can be searched, after %.1f s", len(self._ids), seconds)
+        if not self._large.is_exact:
+            _LOG.warning(
+                "more than %d templates: the search is approximate and can miss the nearest",
+                self._exact_up_to,
+            )
 
     def _strike(self, numbers: Iterable[int]) -> None:
         wanted = np.unique(np.fromiter(numbers, np.int64))
@@ -115,6 +125,5 @@ class LiveGallery:
             np.array([vector for _, vector in self._new.values()] or np.zeros((0, 0)), np.float32),
         )
 
-
-def _gallery(templates: Templates) -> Gallery:
-    return Gallery(templates.identities, templates.vectors)
+    def _gallery(self, templates: Templates) -> Gallery:
+        return Gallery(templates.identities, templates.vectors, self._exact_up_to)

@@ -72,6 +72,31 @@ def test_what_is_removed_is_not_found():
     assert gallery.nearest(templates[0], 3) == []
 
 
+def test_beyond_the_exact_search_lists_propose():
+    random = np.random.default_rng(0)
+    templates = in_few_directions(random).astype(np.float32)
+    identities = [str(row // 4) for row in range(2000)]
+    gallery = Gallery(identities, templates.copy(), exact_up_to=1999)
+    assert not gallery.is_exact
+    assert Gallery(identities, templates.copy(), exact_up_to=2000).is_exact
+    assert Gallery(identities, templates.copy(), exact_up_to=None).is_exact
+    # As good as a template itself: it lies in the first list that is looked through.
+    near = templates[:100] + 1e-4 * random.standard_normal((100, 16)).astype(np.float32)
+    assert [gallery.nearest(probe)[0].row for probe in near] == list(range(100))
+    # Others may be missed, and never come nearer than they are.
+    probes = in_few_directions(random)[:100].astype(np.float32)
+    exact, _ = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(templates).kneighbors(probes)
+    found = np.array([gallery.nearest(probe)[0].distance for probe in probes])
+    assert (found >= exact[:, 0] - 1e-5).all()
+    assert np.isclose(found, exact[:, 0], atol=1e-5).mean() > 0.5
+    # The rows of the others stay as they were.
+    gallery.remove(np.arange(0, 40))
+    assert [gallery.nearest(probe)[0].row for probe in near[40:]] == list(range(40, 100))
+    assert all(gallery.nearest(probe)[0].row >= 40 for probe in near[:40])
+    gallery.remove(np.arange(40, 2000))
+    assert gallery.nearest(near[0]) == []
+
+
 def test_few_templates_are_looked_at_in_full_where_that_is_possible():
     random = np.random.default_rng(0)
     for make in (spread_evenly, in_few_directions):

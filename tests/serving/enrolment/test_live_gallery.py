@@ -96,6 +96,19 @@ def test_after_many_changes_all_are_read_again(store, reads, monkeypatch):
     assert len(reads) == 3
 
 
+def test_an_approximate_search_follows_too_and_is_said(store, caplog):
+    for number in range(20):
+        store.put(f"p{number}", MODEL, person(number))
+    gallery = LiveGallery(store, MODEL, exact_up_to=10)
+    assert "more than 10 templates: the search is approximate" in caplog.text
+    store.forget("p3")
+    store.put("p7", MODEL, person(40))
+    store.put("new", MODEL, person(3.1))
+    assert names(gallery, [3, 0], count=1) == (["new"], 20)
+    assert names(gallery, [40, 0], count=1) == (["p7"], 20)
+    assert names(gallery, [8, 0], count=1) == (["p8"], 20)
+
+
 def test_it_finds_what_a_gallery_read_at_once_finds(store, monkeypatch):
     monkeypatch.setattr(module, "_FEW", 40)
     random = np.random.default_rng(0)
