@@ -42,12 +42,17 @@ def draw(embeddings: np.ndarray, count: int, random: np.random.Generator) -> np.
     values, vectors = np.linalg.eigh(np.cov(embeddings, rowvar=False))
     scale = (vectors * np.sqrt(np.maximum(values, 0))).T.astype(np.float32)
     size = embeddings.shape[1]
-    people = random.standard_normal((-(-count // PHOTOS), size), np.float32)
-    drawn = np.repeat(people, PHOTOS, axis=0)[:count] * np.float32(1 - SPREAD) ** 0.5
-    drawn += random.standard_normal((count, size), np.float32) * np.float32(SPREAD) ** 0.5
-    drawn = drawn @ scale + mean.astype(np.float32)
     length = np.linalg.norm(embeddings, axis=1).mean()
-    return drawn * (length / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    templates = np.empty((count, size), np.float32)
+    # Some at a time: they may take half of the memory there is.
+    for begin in range(0, count, PHOTOS * 50_000):
+        part = templates[begin : begin + PHOTOS * 50_000]
+        people = random.standard_normal((-(-len(part) // PHOTOS), size), np.float32)
+        drawn = np.repeat(people, PHOTOS, axis=0)[: len(part)] * np.float32(1 - SPREAD) ** 0.5
+        drawn += random.standard_normal(part.shape, np.float32) * np.float32(SPREAD) ** 0.5
+        drawn = drawn @ scale + mean.astype(np.float32)
+        part[:] = drawn * (length / np.linalg.norm(drawn, axis=1, keepdims=True))
+    return templates
 
 
 def evenly(count: int, size: int, random: np.random.Generator) -> np.ndarray:

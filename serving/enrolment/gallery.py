@@ -1,4 +1,4 @@
-"""Exact nearest-template search, in memory."""
+"""Nearest-template search, in memory."""
 
 import os
 from collections.abc import Sequence
@@ -202,21 +202,20 @@ class _Coded:
         count = len(vectors)
         self._codes = np.empty(vectors.shape, np.int8)
         self._scales = np.empty(count, np.float32)
-        self._lengths = np.empty(count, np.float32)  # of the codes
-        # The largest |e| / |s c|.
-        self._error = 0.0
+        self._lengths = np.empty(count, np.float32)  # |c|
+        self._errors = np.empty(count, np.float32)  # |e| / s
         for begin in range(0, count, _ROWS_AT_A_TIME):
             rows = slice(begin, begin + _ROWS_AT_A_TIME)
             codes, scales, errors = _coded(vectors[rows])
-            lengths = np.linalg.norm(codes, axis=1)
-            self._codes[rows], self._scales[rows], self._lengths[rows] = codes, scales, lengths
-            relative = errors / np.maximum(scales * lengths, np.finfo(np.float32).tiny)
-            self._error = max(self._error, float(relative.max()))
+            self._codes[rows], self._scales[rows] = codes, scales
+            self._lengths[rows] = np.linalg.norm(codes, axis=1)
+            self._errors[rows] = errors / scales
 
     def remove(self, rows: np.ndarray) -> None:
         """Overwrites vectors with zeros."""
         self._codes[rows] = 0
         self._lengths[rows] = 0
+        self._errors[rows] = 0
 
     def highest_products(self, probe: np.ndarray) -> np.ndarray:
         """What the product of each vector with a probe is at most, float32 [N].
@@ -225,17 +224,15 @@ class _Coded:
             probe: float32 [D].
         """
         codes, [scale], [error] = _coded(probe[None])
-        products = np.empty((len(self._codes), 1), np.float32)
-        simsimd.cdist(
-            self._codes,
-            codes.astype(np.int8),
-            metric="dot",
-            threads=os.cpu_count() or 1,
-            out=products,
+        # Not into an array of ours: with out=, simsimd 6.5 takes a reference from None with every
+        # call, and the process ends when none is left.
+        products = simsimd.cdist(
+            self._codes, codes.astype(np.int8), metric="dot", threads=os.cpu_count() or 1
         )
-        bounds = products[:, 0]
+        bounds = np.asarray(products)[:, 0].astype(np.float32)
         bounds *= scale
-        bounds += np.float32(error + self._error * np.linalg.norm(probe)) * self._lengths
+        bounds += error * self._lengths
+        bounds += np.linalg.norm(probe) * self._errors
         bounds *= self._scales
         return bounds
 

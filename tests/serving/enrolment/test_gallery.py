@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
@@ -127,6 +129,17 @@ def test_no_product_is_above_its_bound():
         # A coordinate is off by at most 1/254 of the largest, a vector by sqrt(32)/254 of its
         # length at most, and a product of two by twice that; a bound is as far on the other side.
         assert (bounds <= products + 4.2 * 32**0.5 / 254 * lengths).all()
+
+
+def test_searches_take_no_references_that_are_not_theirs():
+    random = np.random.default_rng(0)
+    gallery = Gallery(["x"] * 2000, spread_evenly(random).astype(np.float32))
+    gallery.nearest(np.ones(16))
+    before = sys.getrefcount(None)
+    for _ in range(500):
+        gallery.nearest(np.ones(16))
+    # simsimd with out= would have taken 500.
+    assert abs(sys.getrefcount(None) - before) < 100
 
 
 def test_there_are_no_more_matches_than_identities():
