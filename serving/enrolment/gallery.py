@@ -142,9 +142,11 @@ class Gallery:
         if not len(self):
             return []
         rows = self._candidates(vector, count)
-        chosen = self._templates if rows is None else self._templates[rows]
-        half = self._half_squares if rows is None else self._half_squares[rows]
-        picks = self._best(chosen @ vector - half, rows, count)
+        if rows is None:
+            closeness = self._templates @ vector - self._half_squares
+        else:
+            closeness = self._closeness(rows, vector)
+        picks = self._best(closeness, rows, count)
         return [
             Match(
                 self._names[self._codes[row]],
@@ -165,11 +167,16 @@ class Gallery:
         bounds -= self._half_squares
         # The identities with the best bounds show how near the nearest must be, at least.
         first = self._best(bounds, None, count)
-        reached = (self._templates[first] @ vector - self._half_squares[first]).min()
+        reached = self._closeness(np.array(first), vector).min()
         # Far more than float32 loses in these sums.
         slack = 1e-5 * self._longest * (float(np.linalg.norm(vector)) + self._longest)
         rows = np.flatnonzero(bounds >= reached - slack)
         return rows if len(rows) <= len(self._templates) * _WORTHWHILE else None
+
+    def _closeness(self, rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
+        # Not by BLAS: its threads wait busily for more, on the cores that the next search needs.
+        products = np.einsum("nd,d->n", self._templates[rows], vector)
+        return products - self._half_squares[rows]
 
     def _best(self, closeness: np.ndarray, rows: np.ndarray | None, count: int) -> list[int]:
         """Returns the row of each of the ``count`` best identities, best first."""
