@@ -1,4 +1,5 @@
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -72,6 +73,42 @@ def test_changes_are_what_came_and_went(store):
     changes = store.changes(MODEL, start.revision)
     assert changes.new.identities == ["ada"]
     assert changes.revision == store.revision() == start.revision + 4
+
+
+def test_who_follows_misses_no_change_of_several_writers(url):
+    people = [f"p{number}" for number in range(6)]
+
+    def write(seed):
+        writer = TemplateStore(url, TemplateCipher(KEY))
+        random = np.random.default_rng(seed)
+        for _ in range(15):
+            writer.put(random.choice(people), MODEL, random.standard_normal((2, 3)))
+        writer.close()
+
+    store = TemplateStore(url, TemplateCipher(KEY))
+    known, start = {}, store.revision()
+    revision = start
+
+    def follow():
+        changes = store.changes(MODEL, revision)
+        for number in changes.gone:
+            known.pop(number, None)
+        new = changes.new
+        known.update(zip(new.ids.tolist(), new.vectors.tolist(), strict=True))
+        return changes.revision
+
+    with ThreadPoolExecutor() as executor:
+        writers = [executor.submit(write, seed) for seed in range(3)]
+        while not all(writer.done() for writer in writers):
+            revision = follow()
+    for writer in writers:
+        writer.result()
+    assert follow() == start + 45
+    everyone = store.everyone(MODEL).new
+    assert known == dict(zip(everyone.ids.tolist(), everyone.vectors.tolist(), strict=True))
+    for identity in people:
+        store.forget(identity)
+    store.close()
 
 
 def test_forgetting_deletes_and_takes_the_name_out_of_the_log(store):
