@@ -10,6 +10,8 @@ SERVING = [
     # 1.48 is the last release line that works with protobuf 3.20, which TensorFlow 2.16 needs here.
     "grpcio-health-checking>=1.48,<1.49",
     "httpx",
+    # Finds faces in photos.
+    "opencv-python-headless",
     "prometheus-client",
     # Products of whole numbers, for the search among many templates.
     "simsimd>=6.5,<7",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from serving.client.calls import ImageSource
     from serving.client.client import Client
     from serving.enrolment.authenticator import Authenticator
 
@@ -31,7 +32,7 @@ exit codes: 0 same person, accepted or done; 1 different, rejected or nobody; 2 
 
 def _verify(given: argparse.Namespace) -> int:
     with _client(given) as client:
-        result = client.verify(given.a, given.b)
+        result = client.verify(*_photos(given, [given.a, given.b]))
     word = "same person" if result.same else "different people"
     _say(
         given,
@@ -45,7 +46,7 @@ def _embed(given: argparse.Namespace) -> int:
     import numpy as np
 
     with _client(given) as client:
-        embeddings = client.embed(given.photos)
+        embeddings = client.embed(_photos(given, given.photos))
     if given.out is None:
         for photo, row in zip(given.photos, embeddings.tolist(), strict=True):
             print(json.dumps({"image": str(photo), "embedding": row}))
@@ -73,14 +74,14 @@ def _status(given: argparse.Namespace) -> int:
 
 def _enroll(given: argparse.Namespace) -> int:
     with _authenticator(given) as authenticator:
-        count = authenticator.enroll(given.id, given.photos)
+        count = authenticator.enroll(given.id, _photos(given, given.photos))
     _say(given, f"enrolled {given.id} with {count} templates", {"id": given.id, "templates": count})
     return YES
 
 
 def _authenticate(given: argparse.Namespace) -> int:
     with _authenticator(given) as authenticator:
-        decision = authenticator.authenticate(given.id, given.photo)
+        decision = authenticator.authenticate(given.id, *_photos(given, [given.photo]))
     word = "accepted" if decision.accepted else "rejected"
     _say(
         given,
@@ -92,7 +93,7 @@ def _authenticate(given: argparse.Namespace) -> int:
 
 def _identify(given: argparse.Namespace) -> int:
     with _authenticator(given) as authenticator:
-        found = authenticator.identify(given.photo)
+        found = authenticator.identify(*_photos(given, [given.photo]))
     who = found.identity if found.identity is not None else "nobody enrolled"
     _say(
         given,
@@ -118,6 +119,22 @@ def _new_key(given: argparse.Namespace) -> int:
 
 def _say(given: argparse.Namespace, text: str, content: dict[str, Any]) -> None:
     print(json.dumps(content) if given.json else text)
+
+
+def _photos(given: argparse.Namespace, paths: Sequence[Path]) -> "Sequence[ImageSource]":
+    """Returns what is sent of photos: the files, or what lies around the faces in them."""
+    if not given.frame:
+        return paths
+    from serving.framing import FaceFramer, PhotoError
+
+    framer = FaceFramer(given.face_widths)
+    framed = []
+    for path in paths:
+        try:
+            framed.append(framer.frame(path))
+        except PhotoError as error:
+            raise PhotoError(f"{path}: {error} (--no-frame sends a photo as it is)") from None
+    return framed
 
 
 def _client(given: argparse.Namespace) -> "Client":
@@ -183,6 +200,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
+    def framed(added: argparse.ArgumentParser, default: bool) -> None:
+        added.add_argument(
+            "--frame",
+            action=argparse.BooleanOptionalAction,
+            default=default,
+            help="find the face in each photo and send only what is around it",
+        )
+        added.add_argument(
+            "--face_widths",
+            type=float,
+            default=2.12,
+            help="how many faces wide that is; %(default)s as in LFW",
+        )
+
     def command(
         name: str, run: Callable[[argparse.Namespace], int], text: str, stored: bool = False
     ) -> argparse.ArgumentParser:
@@ -194,18 +225,23 @@ def _parser() -> argparse.ArgumentParser:
     verify = command("verify", _verify, "Do two photos show one person?")
     verify.add_argument("a", type=Path)
     verify.add_argument("b", type=Path)
+    framed(verify, default=False)
     embed = command("embed", _embed, "Print the embeddings of photos, one JSON line each.")
     embed.add_argument("photos", type=Path, nargs="+", metavar="photo")
     embed.add_argument("--out", type=Path, metavar="FILE.npy", help="write an array instead")
+    framed(embed, default=False)
     command("status", _status, "Show the versions of the model on the server.")
     enroll = command("enroll", _enroll, "Enrol a person, in place of an earlier enrolment.", True)
     enroll.add_argument("id", metavar="ID")
     enroll.add_argument("photos", type=Path, nargs="+", metavar="photo")
+    framed(enroll, default=True)
     authenticate = command("authenticate", _authenticate, "Does a photo show this person?", True)
     authenticate.add_argument("id", metavar="ID")
     authenticate.add_argument("photo", type=Path)
+    framed(authenticate, default=True)
     identify = command("identify", _identify, "Which enrolled person does a photo show?", True)
     identify.add_argument("photo", type=Path)
+    framed(identify, default=True)
     forget = command("forget", _forget, "Delete a person's templates.", True)
     forget.add_argument("id", metavar="ID")
     key = commands.add_parser("new-key", help="Print a new key for the template store.")

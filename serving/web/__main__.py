@@ -9,6 +9,7 @@ import uvicorn
 
 from serving.client import Client, Endpoint
 from serving.enrolment import Authenticator, EnrolmentError, TemplateCipher, TemplateStore
+from serving.framing import LFW_FACE_WIDTHS, FaceFramer
 from serving.web.app import web_app
 
 
@@ -26,8 +27,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A browser gives the camera to localhost, and else to https only.
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument(
+        "--frame",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="find the face in each photo and compare only what is around it",
+    )
+    parser.add_argument(
+        "--face_widths",
+        type=float,
+        default=LFW_FACE_WIDTHS,
+        help="how many faces wide that is; %(default)s as in LFW",
+    )
     given = parser.parse_args(arguments)
     try:
+        frame = FaceFramer(given.face_widths).frame if given.frame else None
         endpoint = Endpoint(
             given.url, model=given.model, token=os.environ.get("FACEAUTH_TOKEN") or None
         )
@@ -36,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     with Client(endpoint) as client:
-        app = web_app(Authenticator(client, templates))
+        app = web_app(Authenticator(client, templates), frame)
         print(f"http://{given.host}:{given.port}", flush=True)
         uvicorn.run(app, host=given.host, port=given.port, log_level="warning")
     templates.close()

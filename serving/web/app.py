@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 from serving.client.errors import InvalidRequestError, ServingError
 from serving.enrolment.authenticator import Authenticator
 from serving.enrolment.errors import EnrolmentError, ModelChangedError, NotEnrolledError
+from serving.framing import PhotoError
 from serving.web.quality import complaint
 
 _STATIC: Final = Path(__file__).with_name("static")
@@ -49,23 +50,38 @@ class _Unusable(Exception):
         self.photo = photo
 
 
-def web_app(authenticator: Authenticator) -> Starlette:
+def web_app(
+    authenticator: Authenticator, frame: Callable[[bytes], bytes] | None = None
+) -> Starlette:
     """Returns the ASGI application.
 
     Args:
         authenticator: What decides. The page shows its answers; it keeps no photo.
+        frame: Returns the picture around the face in a photo, or raises ``PhotoError``, as
+            ``FaceFramer.frame`` does; by default, photos are compared as they are.
     """
 
+    def photos(content: dict[str, Any]) -> list[bytes]:
+        return [_usable(number, photo, frame) for number, photo in enumerate(_photos(content))]
+
+    def faces(compared: list[bytes]) -> dict[str, Any]:
+        # Whoever sends a photo of a room wants to see what was compared of it.
+        return {"faces": [base64.b64encode(one).decode() for one in compared]} if frame else {}
+
     def enroll(content: dict[str, Any]) -> dict[str, Any]:
-        return {"templates": authenticator.enroll(_id(content), _photos(content))}
+        identity, compared = _id(content), photos(content)
+        templates = authenticator.enroll(identity, compared)
+        return {"templates": templates, **faces(compared)}
 
     def authenticate(content: dict[str, Any]) -> dict[str, Any]:
-        decision = authenticator.authenticate(_id(content), _photos(content)[0])
+        identity, compared = _id(content), photos(content)[:1]
+        decision = authenticator.authenticate(identity, compared[0])
         return {
             "accepted": decision.accepted,
             "score": decision.score,
             "threshold": THRESHOLD,
             "templates": decision.templates,
+            **faces(compared),
         }
 
     def forget(content: dict[str, Any]) -> dict[str, Any]:
@@ -138,17 +154,23 @@ def _photos(content: dict[str, Any]) -> list[bytes]:
     texts = content.get("photos")
     if not isinstance(texts, list) or not texts or not all(isinstance(one, str) for one in texts):
         raise _BadRequest("Add at least one photo.")
-    photos = []
-    for number, text in enumerate(texts):
-        try:
-            photo = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            raise _BadRequest("a photo is not base64") from None
-        reason = complaint(photo)
-        if reason is not None:
-            raise _Unusable(number, reason)
-        photos.append(photo)
-    return photos
+    try:
+        return [base64.b64decode(text, validate=True) for text in texts]
+    except (binascii.Error, ValueError):
+        raise _BadRequest("a photo is not base64") from None
+
+
+def _usable(number: int, photo: bytes, frame: Callable[[bytes], bytes] | None) -> bytes:
+    """Returns what is compared of a photo."""
+    try:
+        framed = frame(photo) if frame else photo
+    except PhotoError as error:
+        # In the dark no face is found, and the dark is the reason.
+        raise _Unusable(number, complaint(photo) or str(error)) from None
+    reason = complaint(framed)
+    if reason is not None:
+        raise _Unusable(number, reason)
+    return framed
 
 
 def _error(status: int, message: str) -> Response:

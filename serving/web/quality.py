@@ -1,4 +1,4 @@
-"""Is a photo good enough to show a face by? Light, sharpness and size; it looks for no face."""
+"""Is a picture of a face good enough? Light, sharpness and size; it looks for no face."""
 
 import io
 from typing import Final

@@ -29,6 +29,15 @@ function show(which) {
   element("result").hidden = true;
 }
 
+// In place of the photos, what the server has compared of them, where it looks for faces.
+function showCompared(which, faces = []) {
+  const images = element(`${which}-photos`).querySelectorAll("img");
+  faces.forEach((face, index) => {
+    URL.revokeObjectURL(images[index].src);
+    images[index].src = `data:image/jpeg;base64,${face}`;
+  });
+}
+
 function add(which, blob) {
   photos[which] = [...photos[which], blob].slice(-MOST[which]);
   show(which);
@@ -128,12 +137,15 @@ async function call(action, which) {
 
 async function enroll() {
   const body = await call("enroll", "enroll");
-  if (body) say(`Enrolled with ${body.templates} photo${body.templates === 1 ? "" : "s"}.`);
+  if (!body) return;
+  showCompared("enroll", body.faces);
+  say(`Enrolled with ${body.templates} photo${body.templates === 1 ? "" : "s"}.`);
 }
 
 async function authenticate() {
   const body = await call("authenticate", "authenticate");
   if (!body) return;
+  showCompared("authenticate", body.faces);
   const word = body.accepted ? "Accepted" : "Rejected";
   say(
     `${word}: score ${body.score.toFixed(3)}, accepted from ${body.threshold}.`,

@@ -7,7 +7,9 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from data.synthetic import draw_face
 from serving.client import Client, Endpoint
 from serving.client.cli import main
 from serving.enrolment import (
@@ -19,6 +21,7 @@ from serving.enrolment import (
     TemplateStore,
     new_key,
 )
+from serving.framing import FaceFramer
 
 KEY = new_key()
 
@@ -158,17 +161,36 @@ def test_the_commands_tell_and_exit_by_the_decision(command):
     assert code == 1
     assert out.startswith("different people (score 0.")
     assert command("status") == (0, "faceauth 1 AVAILABLE\n", "")
-    assert command("enroll", "ada", "1.png")[1] == "enrolled ada with 1 templates\n"
-    assert command("authenticate", "ada", "1.png")[0] == 0
-    assert command("authenticate", "ada", "2.png")[0] == 1
-    code, out, _ = command("identify", "1.png", "--json")
+    assert command("enroll", "ada", "1.png", "--no-frame")[1] == "enrolled ada with 1 templates\n"
+    assert command("authenticate", "ada", "1.png", "--no-frame")[0] == 0
+    assert command("authenticate", "ada", "2.png", "--no-frame")[0] == 1
+    code, out, _ = command("identify", "1.png", "--json", "--no-frame")
     assert code == 0
     assert json.loads(out)["id"] == "ada"
-    assert command("identify", "2.png")[1].startswith("nobody enrolled")
+    assert command("identify", "2.png", "--no-frame")[1].startswith("nobody enrolled")
     assert command("forget", "ada")[1] == "forgot ada: 1 templates deleted\n"
-    code, _, err = command("authenticate", "ada", "1.png")
+    code, _, err = command("authenticate", "ada", "1.png", "--no-frame")
     assert code == 2
     assert "nobody is enrolled" in err
+
+
+def test_photos_are_framed_where_people_are_enrolled(command, tmp_path):
+    face = Image.fromarray(draw_face(0, 39, 0, 250))
+    for at in (0, 300):
+        scene = Image.new("RGB", (640, 480), (128, 128, 128))
+        scene.paste(face, (at, 100))
+        scene.save(tmp_path / f"at-{at}.png")
+    assert command("enroll", "ada", "at-0.png")[1] == "enrolled ada with 1 templates\n"
+    code, out, _ = command("embed", "at-300.png", "--frame")
+    assert code == 0
+    (tmp_path / "framed.jpg").write_bytes(FaceFramer().frame(tmp_path / "at-300.png"))
+    expected = json.loads(command("embed", "framed.jpg")[1])["embedding"]
+    np.testing.assert_allclose(json.loads(out)["embedding"], expected, atol=1e-6)
+    assert command("embed", "at-300.png")[1] != out
+    code, _, err = command("authenticate", "ada", "1.png")
+    assert code == 2
+    assert "1.png: No face was found" in err
+    assert "--no-frame" in err
 
 
 def test_embed_prints_lines_or_writes_an_array(command, toy_model, png, tmp_path):
@@ -197,7 +219,7 @@ def test_errors_are_one_line_and_exit_code_2(command, monkeypatch):
         assert err.count("\n") == 1
         assert out == ""
     monkeypatch.delenv("FACEAUTH_TEMPLATE_KEY")
-    assert "faceauth new-key" in command("enroll", "ada", "1.png")[2]
+    assert "faceauth new-key" in command("enroll", "ada", "1.png", "--no-frame")[2]
     code, key, _ = command("new-key")
     assert code == 0
     TemplateCipher(key.strip())

@@ -4,6 +4,7 @@ import io
 import socket
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
@@ -11,16 +12,16 @@ from PIL import Image
 
 from serving.client import Client, Endpoint
 from serving.enrolment import Authenticator, TemplateCipher, TemplateStore, new_key
+from serving.framing import FaceFramer
 from serving.web.app import web_app
 
 
-@pytest.fixture
-def page_url(toy_server, tmp_path):
-    """The page's address; its store is empty at first."""
+@contextmanager
+def served(toy_server, tmp_path, frame):
     store = TemplateStore(f"sqlite:///{tmp_path}/web.db", TemplateCipher(new_key()))
     listening = socket.create_server(("127.0.0.1", 0))
     with Client(Endpoint(toy_server.rest_url)) as client:
-        app = web_app(Authenticator(client, store))
+        app = web_app(Authenticator(client, store), frame)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -30,6 +31,20 @@ def page_url(toy_server, tmp_path):
         server.should_exit = True
         thread.join()
     store.close()
+
+
+@pytest.fixture
+def page_url(toy_server, tmp_path):
+    """The page's address; its store is empty at first. Photos are compared as they are."""
+    with served(toy_server, tmp_path, None) as url:
+        yield url
+
+
+@pytest.fixture
+def framing_page_url(toy_server, tmp_path):
+    """The address of a page that looks for faces."""
+    with served(toy_server, tmp_path, FaceFramer().frame) as url:
+        yield url
 
 
 @pytest.fixture

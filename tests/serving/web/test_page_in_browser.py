@@ -11,6 +11,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from data.synthetic import draw_face
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -97,6 +99,12 @@ def page(browser, page_url):
         entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"
     ]
     assert [one for one in severe if "/api/" not in one] == []
+
+
+@pytest.fixture
+def framing_page(browser, framing_page_url):
+    browser.set_window_size(1000, 900)
+    return Page(browser, framing_page_url)
 
 
 @pytest.fixture
@@ -222,6 +230,28 @@ def test_with_the_keyboard_alone(page, photos, browser):
         "authenticate-camera",
         "authenticate",
     ]
+
+
+def test_the_face_is_found_in_a_larger_photo_and_shown(framing_page, photos, tmp_path):
+    face = Image.fromarray(draw_face(0, 39, 0, 250))
+    for name, at in (("left", 20), ("right", 330)):
+        room = Image.new("RGB", (640, 480), (128, 128, 128))
+        room.paste(face, (at, 100))
+        room.save(tmp_path / f"{name}.png")
+    page = framing_page
+    page.type_id("ada")
+    page.choose("enroll", tmp_path / "left.png")
+    page.choose("authenticate", tmp_path / "right.png")
+    for which, says in (("enroll", "Enrolled with 1 photo."), ("authenticate", "score")):
+        [image] = page.images(which)
+        page.wait(lambda image=image: image.get_property("naturalWidth") == 640)
+        page.click(which)
+        page.says(says)
+        page.wait(lambda image=image: image.get_property("naturalWidth") not in (0, 640))
+        assert image.get_property("naturalWidth") == image.get_property("naturalHeight")
+    page.choose("authenticate", photos["bob"])  # blocks, and no face
+    page.click("authenticate")
+    page.says("No face was found")
 
 
 def test_escape_closes_the_camera_and_gives_the_focus_back(page, browser):

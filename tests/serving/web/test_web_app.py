@@ -3,7 +3,12 @@ import io
 
 import httpx
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
+from starlette.testclient import TestClient
+
+from data.synthetic import draw_face
+from serving.framing import FaceFramer
+from serving.web.app import web_app
 
 
 @pytest.fixture
@@ -43,6 +48,46 @@ def test_the_unusable_photo_is_named(call, face):
         "error": "The photo is too dark. Turn towards the light.",
         "photo": 1,
     }
+
+
+class Enrolled:
+    """Keeps what it is given to enrol."""
+
+    def __init__(self):
+        self.photos = []
+
+    def enroll(self, identity, photos):
+        self.photos += photos
+        return len(photos)
+
+
+def test_what_is_around_the_face_is_compared():
+    framer, enrolled = FaceFramer(), Enrolled()
+    client = TestClient(web_app(enrolled, framer.frame))
+
+    def enroll(image):
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        content = {"id": "ada", "photos": [text(buffer.getvalue())]}
+        return buffer.getvalue(), client.post("/api/enroll", json=content)
+
+    room = Image.new("RGB", (640, 480), (128, 128, 128))
+    photo = room.copy()
+    photo.paste(Image.fromarray(draw_face(0, 39, 0, 250)), (300, 100))
+    content, answer = enroll(photo)
+    assert answer.json() == {"templates": 1, "faces": [text(framer.frame(content))]}
+    assert enrolled.photos == [framer.frame(content)]
+    # A blank wall is sharp nowhere; in a sharp picture without a face, the face is what is missing.
+    for picture, says in (
+        (room, "too blurred"),
+        (room.point(lambda value: value // 16), "too dark"),
+        (Image.effect_noise((640, 480), 80), "No face was found"),
+        (photo.filter(ImageFilter.GaussianBlur(8)), "blurred"),
+    ):
+        _, answer = enroll(picture)
+        assert answer.status_code == 422
+        assert says in answer.json()["error"]
+    assert len(enrolled.photos) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""Finds the face in a photo and cuts the photo to the kind of picture a model was trained on.
+
+A model knows faces as its training images show them: in LFW, upright in the middle, and a bit less
+than half as wide as the picture. In a photo of a whole room it sees the room.
+"""
+
+import io
+import os
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+_FORMATS: Final = ("JPEG", "PNG")
+_MAX_PIXELS: Final = 25_000_000
+_CASCADE: Final = "haarcascade_frontalface_alt2.xml"
+# Faces are looked for in a copy with no side longer than this.
+_SEARCHED_SIDE: Final = 800
+# In that copy; smaller ones are not found.
+_SMALLEST_FOUND: Final = 24
+# In the photo. In LFW's pictures 118 are usual.
+MIN_FACE: Final = 60
+# Another face nearly as wide, that nearly as many windows agree on: whose photo is it then?
+_AS_WIDE: Final = 0.7
+_AS_SURE: Final = 0.5
+# The side of LFW's pictures in widths of the face that is found in them: the median over the train
+# images (`benchmarks/framing.py`).
+LFW_FACE_WIDTHS: Final = 2.12
+# Twice as many pixels as LFW's pictures have on a side; no model looks at more.
+_LONGEST_SIDE: Final = 500
+_QUALITY: Final = 95
+
+
+class PhotoError(ValueError):
+    """A photo cannot be used; the message is for the person in front of the camera."""
+
+
+class FaceFramer:
+    """Cuts photos to a square around their face.
+
+    Faces are found by boosted cascades (Viola and Jones, "Rapid Object Detection using a Boosted
+    Cascade of Simple Features", CVPR 2001), with OpenCV and the cascade it comes with: upright
+    faces seen from the front. Calls may come from several threads.
+
+    Args:
+        face_widths: The side of the square, in widths of the face that is found; by default as in
+            LFW. Training images of another kind need their own.
+
+    Raises:
+        ValueError: The square would not hold the face.
+    """
+
+    def __init__(self, face_widths: float = LFW_FACE_WIDTHS) -> None:
+        if not face_widths >= 1:
+            raise ValueError(f"face_widths is {face_widths}; it must be at least 1")
+        # Imported here: whoever frames nothing must not wait for it.
+        import cv2
+        import cv2.data
+
+        self._face_widths = face_widths
+        self._cascade: Any = cv2.CascadeClassifier(cv2.data.haarcascades + _CASCADE)
+        self._lock = threading.Lock()  # a cascade keeps its state between calls
+
+    def frame(self, photo: bytes | str | os.PathLike[str]) -> bytes:
+        """Returns a JPEG file of the square around the face in a photo, upright.
+
+        What of the square lies outside of the photo is black, as in LFW.
+
+        Args:
+            photo: A JPEG or PNG file, or its path. How the camera was held is taken from it.
+
+        Raises:
+            PhotoError: It is no photo, or shows no face, several, or one that is too small.
+            OSError: There is no such file.
+        """
+        content = photo if isinstance(photo, bytes) else Path(photo).read_bytes()
+        image = _opened(content)
+        x, y, width = self._face(image)
+        side = round(self._face_widths * width)
+        left, top = round(x - side / 2), round(y - side / 2)
+        square = image.crop((left, top, left + side, top + side))
+        square.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+        buffer = io.BytesIO()
+        square.save(buffer, "JPEG", quality=_QUALITY)
+        return buffer.getvalue()
+
+    def _face(self, image: Image.Image) -> tuple[float, float, float]:
+        """The middle of the face and its width, in pixels."""
+        copy = image.convert("L")
+        copy.thumbnail((_SEARCHED_SIDE, _SEARCHED_SIDE))
+        smallest = (_SMALLEST_FOUND, _SMALLEST_FOUND)
+        with self._lock:
+            boxes, windows = self._cascade.detectMultiScale2(
+                np.asarray(copy), scaleFactor=1.1, minNeighbors=5, minSize=smallest
+            )
+        if not len(boxes):
+            raise PhotoError(
+                "No face was found. Look into the camera, with all of your face in the picture."
+            )
+        widths = boxes[:, 2]
+        largest = int(widths.argmax())
+        rivals = (widths > _AS_WIDE * widths[largest]) & (windows > _AS_SURE * windows[largest])
+        if np.delete(rivals, largest).any():
+            raise PhotoError("There is more than one face. Be alone in the picture.")
+        left, top, width, height = boxes[largest] * (image.width / copy.width)
+        if width < MIN_FACE:
+            raise PhotoError(
+                f"The face is too small ({width:.0f} pixels wide, {MIN_FACE} are needed). "
+                "Move closer."
+            )
+        return left + width / 2, top + height / 2, width
+
+
+def _opened(content: bytes) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                raise PhotoError("The photo is too large. Use a smaller one.")
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError):
+        raise PhotoError("This is not a photo. Use a JPEG or PNG file.") from None
