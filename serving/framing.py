@@ -7,6 +7,7 @@ than half as wide as the picture. In a photo of a whole room it sees the room.
 import io
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 _FORMATS: Final = ("JPEG", "PNG")
+_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 _MAX_PIXELS: Final = 25_000_000
 _CASCADE: Final = "haarcascade_frontalface_alt2.xml"
 # Faces are looked for in a copy with no side longer than this.
@@ -121,3 +123,48 @@ def _opened(content: bytes) -> Image.Image:
             return ImageOps.exif_transpose(image).convert("RGB")
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError):
         raise PhotoError("This is not a photo. Use a JPEG or PNG file.") from None
+
+
+def frame_folder(
+    source: Path, target: Path, framer: FaceFramer, progress: Callable[[int, int], None]
+) -> dict[Path, str]:
+    """Frames every photo below a folder, into the same folders below another.
+
+    Files are written under another name and renamed; what is there already is not made again, so a
+    run that was interrupted can be repeated.
+
+    Args:
+        source: JPEG and PNG files, such as ``Ada/1.jpg``.
+        target: Where ``Ada/1.jpg`` is written; ``Ada/2.png`` becomes ``Ada/2.png.jpg``.
+        framer: Frames them.
+        progress: Is called after each photo with how many are done, and of how many.
+
+    Returns:
+        Photos that cannot be used, and why.
+
+    Raises:
+        ValueError: There is no photo below ``source``, or one folder lies in the other.
+        OSError: A file cannot be read or written.
+    """
+    source, target = source.resolve(), target.resolve()
+    if source == target or source in target.parents or target in source.parents:
+        raise ValueError(f"{target} and {source} must not lie in each other; name another folder")
+    photos = sorted(path for path in source.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not photos:
+        raise ValueError(f"no photo below {source}; it must hold {', '.join(_SUFFIXES)} files")
+    unusable = {}
+    for number, photo in enumerate(photos, 1):
+        name = photo.name if photo.suffix.lower() != ".png" else f"{photo.name}.jpg"
+        written = target / photo.relative_to(source).with_name(name)
+        if not written.exists():
+            try:
+                square = framer.frame(photo)
+            except PhotoError as error:
+                unusable[photo] = str(error)
+            else:
+                written.parent.mkdir(parents=True, exist_ok=True)
+                temporary = written.with_name(f"{name}.part")
+                temporary.write_bytes(square)
+                temporary.replace(written)
+        progress(number, len(photos))
+    return unusable

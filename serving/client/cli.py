@@ -1,9 +1,10 @@
-"""The ``faceauth`` command: verify and embed photos; enrol, authenticate and forget people."""
+"""The ``faceauth`` command: verify, embed and frame photos; enrol and authenticate people."""
 
 import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 YES, NO, FAILED = 0, 1, 2
 _DEFAULT_URL: Final = "http://127.0.0.1:8501"
 _DEFAULT_STORE: Final = "sqlite:///faceauth.db"
+_PROGRESS_S: Final = 5.0
 _EPILOG: Final = """\
 environment:
   FACEAUTH_URL           the server, instead of --url
@@ -107,6 +109,24 @@ def _forget(given: argparse.Namespace) -> int:
     with _authenticator(given) as authenticator:
         count = authenticator.forget(given.id)
     _say(given, f"forgot {given.id}: {count} templates deleted", {"id": given.id, "deleted": count})
+    return YES
+
+
+def _frame(given: argparse.Namespace) -> int:
+    from serving.framing import FaceFramer, frame_folder
+
+    seen = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal seen
+        if done == total or time.monotonic() - seen > _PROGRESS_S:
+            seen = time.monotonic()
+            print(f"{done:,} of {total:,} photos", file=sys.stderr)
+
+    unusable = frame_folder(given.source, given.target, FaceFramer(given.face_widths), progress)
+    for photo, reason in unusable.items():
+        print(f"not used: {photo}: {reason}", file=sys.stderr)
+    print(f"the faces are in {given.target}; {len(unusable)} photos are not used")
     return YES
 
 
@@ -200,6 +220,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
+    def widths(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--face_widths",
+            type=float,
+            default=2.12,
+            metavar="W",
+            help="how many faces wide that is; %(default)s as in LFW",
+        )
+
     def framed(added: argparse.ArgumentParser, default: bool) -> None:
         added.add_argument(
             "--frame",
@@ -207,12 +236,7 @@ def _parser() -> argparse.ArgumentParser:
             default=default,
             help="find the face in each photo and send only what is around it",
         )
-        added.add_argument(
-            "--face_widths",
-            type=float,
-            default=2.12,
-            help="how many faces wide that is; %(default)s as in LFW",
-        )
+        widths(added)
 
     def command(
         name: str, run: Callable[[argparse.Namespace], int], text: str, stored: bool = False
@@ -242,6 +266,16 @@ def _parser() -> argparse.ArgumentParser:
     identify = command("identify", _identify, "Which enrolled person does a photo show?", True)
     identify.add_argument("photo", type=Path)
     framed(identify, default=True)
+    frame = commands.add_parser(
+        "frame",
+        help="Frame the faces in a folder of photos, to train on.",
+        description="Finds the face in every photo below a folder and writes what is around it "
+        "below another, under the same names. Needs no server. Can be repeated when interrupted.",
+    )
+    frame.add_argument("source", type=Path, metavar="PHOTOS", help="such as photos/Ada/1.jpg")
+    frame.add_argument("target", type=Path, metavar="FACES", help="where faces/Ada/1.jpg goes")
+    widths(frame)
+    frame.set_defaults(run=_frame)
     forget = command("forget", _forget, "Delete a person's templates.", True)
     forget.add_argument("id", metavar="ID")
     key = commands.add_parser("new-key", help="Print a new key for the template store.")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from data.synthetic import draw_face
-from serving.framing import FaceFramer, PhotoError
+from serving.framing import FaceFramer, PhotoError, frame_folder
 
 SIDE = 250
 # Two drawn people whom the cascade finds easily.
@@ -118,6 +118,46 @@ def test_several_threads_may_call(framer):
     photo = file(scene((face(), (500, 200))))
     with ThreadPoolExecutor(4) as executor:
         assert len(set(executor.map(framer.frame, [photo] * 20))) == 1
+
+
+def test_a_folder_is_framed_and_an_interrupted_run_goes_on(framer, tmp_path):
+    photos, faces = tmp_path / "photos", tmp_path / "faces"
+    room = file(scene((face(), (500, 200))))
+    for name in ("ada/1.png", "ada/2.JPG", "bob/1.png", "notes.txt"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).write_bytes(room)
+    (photos / "bob/1.png").write_bytes(file(scene()))
+    told = []
+
+    def once(done, total):
+        told.append((done, total))
+        if done == 1 and len(told) == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        frame_folder(photos, faces, framer, once)
+    first = faces / "ada/1.png.jpg"
+    assert [path for path in faces.rglob("*") if path.is_file()] == [first]
+    made = first.stat().st_mtime_ns
+    unusable = frame_folder(photos, faces, framer, once)
+    assert list(unusable) == [photos / "bob/1.png"]
+    assert "No face" in unusable[photos / "bob/1.png"]
+    assert told[1:] == [(1, 3), (2, 3), (3, 3)]
+    assert sorted(path for path in faces.rglob("*") if path.is_file()) == [
+        first,
+        faces / "ada/2.JPG",
+    ]
+    assert first.stat().st_mtime_ns == made
+    assert first.read_bytes() == framer.frame(room)
+
+
+def test_folders_must_be_apart_and_hold_photos(framer, tmp_path):
+    (tmp_path / "a/b").mkdir(parents=True)
+    for source, target in (("a", "a"), ("a", "a/b"), ("a/b", "a")):
+        with pytest.raises(ValueError, match="lie in each other"):
+            frame_folder(tmp_path / source, tmp_path / target, framer, print)
+    with pytest.raises(ValueError, match="no photo below"):
+        frame_folder(tmp_path / "a", tmp_path / "c", framer, print)
 
 
 def test_lfws_pictures_stay_about_as_they_are(framer):

@@ -193,6 +193,18 @@ def test_photos_are_framed_where_people_are_enrolled(command, tmp_path):
     assert "--no-frame" in err
 
 
+def test_a_folder_of_photos_is_framed(command, tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(draw_face(0, 39, 0, 250)).save(tmp_path / "photos" / "1.png")
+    (tmp_path / "photos" / "2.jpg").write_bytes(b"hello")
+    code, out, err = command("frame", "photos", "faces")
+    assert (code, out) == (0, "the faces are in faces; 1 photos are not used\n")
+    assert "2 of 2 photos" in err
+    assert "2.jpg: This is not a photo" in err
+    assert [path.name for path in (tmp_path / "faces").iterdir()] == ["1.png.jpg"]
+    assert command("frame", "photos", "photos")[0] == 2
+
+
 def test_embed_prints_lines_or_writes_an_array(command, toy_model, png, tmp_path):
     code, out, _ = command("embed", "1.png", "2.png")
     assert code == 0
