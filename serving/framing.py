@@ -68,7 +68,7 @@ class FaceFramer:
     def frame(self, photo: bytes | str | os.PathLike[str]) -> bytes:
         """Returns a JPEG file of the square around the face in a photo, upright.
 
-        What of the square lies outside of the photo is black, as in LFW.
+        What of the square lies outside of the photo is black.
 
         Args:
             photo: A JPEG or PNG file, or its path. How the camera was held is taken from it.
@@ -101,7 +101,7 @@ class FaceFramer:
             raise PhotoError(
                 "No face was found. Look into the camera, with all of your face in the picture."
             )
-        widths = boxes[:, 2]
+        widths, windows = boxes[:, 2], np.ravel(windows)
         largest = int(widths.argmax())
         rivals = (widths > _AS_WIDE * widths[largest]) & (windows > _AS_SURE * windows[largest])
         if np.delete(rivals, largest).any():
