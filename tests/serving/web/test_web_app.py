@@ -1,10 +1,10 @@
+import asyncio
 import base64
 import io
 
 import httpx
 import pytest
 from PIL import Image, ImageFilter
-from starlette.testclient import TestClient
 
 from data.synthetic import draw_face
 from serving.framing import FaceFramer
@@ -63,13 +63,18 @@ class Enrolled:
 
 def test_what_is_around_the_face_is_compared():
     framer, enrolled = FaceFramer(), Enrolled()
-    client = TestClient(web_app(enrolled, framer.frame))
+    app = web_app(enrolled, framer.frame)
+
+    async def post(content):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
+            return await client.post("/api/enroll", json=content)
 
     def enroll(image):
         buffer = io.BytesIO()
         image.save(buffer, "PNG")
         content = {"id": "ada", "photos": [text(buffer.getvalue())]}
-        return buffer.getvalue(), client.post("/api/enroll", json=content)
+        return buffer.getvalue(), asyncio.run(post(content))
 
     room = Image.new("RGB", (640, 480), (128, 128, 128))
     photo = room.copy()
