@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -16,8 +17,14 @@ from serving.local_server.tensors import Tensors
 
 _LOG = logging.getLogger(__name__)
 
-# "Lately" is since so many batches ago.
+# Batches whose most requests are remembered.
 _REMEMBERED: Final = 4
+# What counts of requests with each batch after them.
+_KEPT: Final = 0.9
+# Soon after a batch: in this part of the time until the end of the next one. Of requests that come
+# at any time, as large a part comes in it.
+_SOON: Final = 2 / 3
+_NEARLY_ALL: Final = 0.85
 
 Run = Callable[[Tensors], Tensors]
 
@@ -32,15 +39,61 @@ class _Task:
     shape: tuple[tuple[int, ...], ...]
 
 
+class _Company:
+    """Whom a batch should wait for, from how requests came lately.
+
+    Clients that send their next request when they have the answer to the last one come back right
+    after a batch has ended. It is worth waiting for them: without that, they go in two halves in
+    turns, in batches half as large. A lone one of them has nobody to wait for. Requests of many who
+    know nothing of each other come at any time, and waiting for more would only make them late.
+    """
+
+    def __init__(self) -> None:
+        # The most requests at one time: since the last batch began, and so for the batches before.
+        self._peak = 0
+        self._peaks: deque[int] = deque(maxlen=_REMEMBERED)
+        # When they came since the last batch ended; of all before, how many came, and how many of
+        # them soon after the end of a batch, the older ones counting less.
+        self._times: list[float] = []
+        self._ended: float | None = None
+        self._came = self._came_soon = 0.0
+
+    def came(self, now: float, requests: int) -> None:
+        """Notes a request, and how many there are with it."""
+        self._times.append(now)
+        self._peak = max(self._peak, requests)
+
+    def batch_began(self, requests: int) -> None:
+        """Notes that a batch begins, and how many requests wait or run."""
+        self._peaks.append(self._peak)
+        self._peak = requests
+
+    def batch_ended(self, now: float) -> None:
+        """Notes that a batch is done."""
+        if self._ended is not None:
+            soon = self._ended + _SOON * (now - self._ended)
+            self._came = _KEPT * self._came + len(self._times)
+            self._came_soon = _KEPT * self._came_soon + sum(time < soon for time in self._times)
+        self._times.clear()
+        self._ended = now
+
+    def expected(self) -> float:
+        """Returns for how many requests to wait; infinity while nothing is known."""
+        if not self._peaks:
+            return math.inf
+        if self._came_soon < _NEARLY_ALL * self._came:
+            return 0
+        # The least: waiting in vain costs more than a batch that is not quite full.
+        return min(self._peaks)
+
+
 class Batcher:
     """Runs requests in batches of at most ``max_batch_size`` rows. Lives on one event loop.
 
-    A batch starts on a free thread when it is full, when as many requests are here as lately were
-    at one time, or when its first request has waited ``batch_timeout_micros`` since there is a
-    thread. So a lone client waits for nobody, and the clients that a batch has answered come back
-    before the next one starts: without that, they would go in two halves in turns. If a batch
-    fails, it is halved until the request that breaks it is alone: the others are answered as if it
-    had never been there.
+    A batch starts on a free thread when it is full, when nobody is expected who is not here
+    (``_Company``), or when its first request has waited ``batch_timeout_micros`` since there is a
+    thread. If a batch fails, it is halved until the request that breaks it is alone: the others are
+    answered as if it had never been there.
 
     Args:
         run: Calls the model, on one of the executor's threads; raises ``StatusError``.
@@ -66,11 +119,8 @@ class Batcher:
         self._running: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._free_since = 0.0  # when the last batch ended
-        # Requests that wait or run: now, at most since the last batch began, and so for each of the
-        # batches before.
-        self._requests = 0
-        self._peak = 0
-        self._peaks: deque[int] = deque(maxlen=_REMEMBERED)
+        self._requests = 0  # that wait or run
+        self._company = _Company()
 
     @property
     def waiting_rows(self) -> int:
@@ -90,7 +140,7 @@ class Batcher:
                 f"{self._options.max_enqueued_rows}; try again later, or with fewer rows",
             )
         self._requests += 1
-        self._peak = max(self._peak, self._requests)
+        self._company.came(asyncio.get_running_loop().time(), self._requests)
         try:
             return await self._submit(inputs, rows)
         finally:
@@ -135,22 +185,17 @@ class Batcher:
         while self._waiting and len(self._running) < self._options.num_batch_threads:
             left = max(self._waiting[0].arrived, self._free_since) + self._delay - loop.time()
             full = self._waiting_rows >= self._options.max_batch_size
-            if left > 0 and not full and not self._all_are_here():
+            if left > 0 and not full and self._requests < self._company.expected():
                 if self._timer is None:
                     self._timer = loop.call_later(left, self._on_timer)
                 return
             free = self._options.num_batch_threads - len(self._running)
             batch = self._take(-(-self._waiting_rows // free))
             if batch:
-                self._peaks.append(self._peak)
-                self._peak = self._requests
+                self._company.batch_began(self._requests)
                 running = loop.create_task(self._execute(batch))
                 self._running.add(running)
                 running.add_done_callback(self._on_batch_done)
-
-    def _all_are_here(self) -> bool:
-        # The least of the peaks: waiting in vain costs more than a batch that is not quite full.
-        return bool(self._peaks) and self._requests >= min(self._peaks)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -159,6 +204,7 @@ class Batcher:
     def _on_batch_done(self, batch: "asyncio.Task[None]") -> None:
         self._running.discard(batch)
         self._free_since = asyncio.get_running_loop().time()
+        self._company.batch_ended(self._free_since)
         self._pump()
 
     def _take(self, share: int) -> list[_Task]:

@@ -11,8 +11,8 @@ class Batching:
 
     Args:
         max_batch_size: Rows in one call of the model. A larger request is split.
-        batch_timeout_micros: How long the first request waits, at most, for as many others to join
-            it as lately were there at one time.
+        batch_timeout_micros: How long the first request waits, at most, for others to join it. It
+            waits only for clients that lately came back when they were answered.
         max_enqueued_rows: Rows that may wait for one signature; a request beyond that is refused
             with RESOURCE_EXHAUSTED. A request larger than this on its own is always refused.
         num_batch_threads: Calls of the model that run at one time, over all signatures; what waits

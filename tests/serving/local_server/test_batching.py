@@ -1,11 +1,13 @@
 import asyncio
+import math
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from serving.local_server.batching import Batcher
+from serving.local_server.batching import Batcher, _Company
 from serving.local_server.options import Batching
 from serving.local_server.status import Code, StatusError, invalid
 
@@ -15,11 +17,13 @@ class Model:
 
     def __init__(self):
         self.calls = []
+        self.seconds = 0
         self.gate = threading.Event()
         self.gate.set()
 
     def __call__(self, inputs):
         self.gate.wait(10)
+        time.sleep(self.seconds)
         x = inputs["x"]
         self.calls.append(x.ravel().tolist())
         if (x < 0).any():
@@ -99,11 +103,45 @@ def test_clients_that_a_batch_answered_are_in_the_next_one():
             await asyncio.sleep(0.002 * number)  # they do not come back all at once
 
     async def scenario(batcher, model):
+        model.seconds = 0.1
         await asyncio.gather(*(client(batcher, number) for number in range(3)))
 
     _, model = run(scenario, batch_timeout_micros=1_000_000)
     # No batch is full at 4: each begins when all three are there.
     assert [sorted(call) for call in model.calls] == [[0, 1, 2]] * 6
+
+
+def company(batches, *came):
+    """A ``_Company`` after batches that each end 9 s after the one before, and requests that came
+    so many seconds after each of these ends."""
+    seen = _Company()
+    for batch in range(batches):
+        for number, after in enumerate(came, 1):
+            seen.came(9 * batch + after, number)
+        seen.batch_began(len(came))
+        seen.batch_ended(9 * batch + 9)
+    return seen.expected()
+
+
+def test_who_comes_back_when_answered_is_waited_for():
+    assert company(0) == math.inf
+    assert company(10, 1, 2, 3) == 3
+    # Two thirds of the 9 s are over after 6.
+    assert company(10, 1, 2, 3, 4, 5, 5.5, 8) == 7
+
+
+def test_who_comes_at_any_time_is_not_waited_for():
+    assert company(10, 1, 4, 7) == 0
+    assert company(10, 7, 8) == 0
+
+
+def test_the_fewest_requests_of_the_last_batches_are_waited_for():
+    seen = _Company()
+    for batch, requests in enumerate([2, 9, 5, 7, 6]):
+        seen.came(batch + 0.1, requests)
+        seen.batch_began(0)
+        seen.batch_ended(batch + 1)
+    assert seen.expected() == 5
 
 
 def test_after_clients_have_gone_the_others_wait_the_delay_and_no_longer():
