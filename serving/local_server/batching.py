@@ -19,12 +19,12 @@ _LOG = logging.getLogger(__name__)
 
 # Batches whose most requests are remembered.
 _REMEMBERED: Final = 4
-# What counts of requests with each batch after them.
-_KEPT: Final = 0.9
-# Soon after a batch: in this part of the time until the end of the next one. Of requests that come
-# at any time, as large a part comes in it.
-_SOON: Final = 2 / 3
-_NEARLY_ALL: Final = 0.85
+# What a request counts with each one after it, and from how much on there is a judgement.
+_KEPT: Final = 0.98
+_ENOUGH: Final = 16
+# If more than this part come while the model is busy, they are not waited for, in so many batches.
+_BUSY: Final = 0.2
+_BATCHES_ALONE: Final = 100
 
 Run = Callable[[Tensors], Tensors]
 
@@ -42,49 +42,44 @@ class _Task:
 class _Company:
     """Whom a batch should wait for, from how requests came lately.
 
-    Clients that send their next request when they have the answer to the last one come back right
-    after a batch has ended. It is worth waiting for them: without that, they go in two halves in
-    turns, in batches half as large. A lone one of them has nobody to wait for. Requests of many who
-    know nothing of each other come at any time, and waiting for more would only make them late.
+    Clients that send their next request when they have the answer to the last one come back after a
+    batch has ended. It is worth waiting for them: without that, they go in two halves in turns, in
+    batches half as large. Then nobody comes while the model is busy, for all are there. A lone one
+    of them has nobody to wait for. Requests of many who know nothing of each other come at any
+    time; waiting for more would only make them late. So after a while without, waiting is tried
+    again, and goes on if nearly nobody comes while the model is busy.
     """
 
     def __init__(self) -> None:
         # The most requests at one time: since the last batch began, and so for the batches before.
         self._peak = 0
         self._peaks: deque[int] = deque(maxlen=_REMEMBERED)
-        # When they came since the last batch ended; of all before, how many came, and how many of
-        # them soon after the end of a batch, the older ones counting less.
-        self._times: list[float] = []
-        self._ended: float | None = None
-        self._came = self._came_soon = 0.0
+        # Requests while waiting is tried, and those of them that came to a busy model.
+        self._came = self._came_busy = 0.0
+        self._alone = 0  # batches that still wait for nobody
 
-    def came(self, now: float, requests: int) -> None:
-        """Notes a request, and how many there are with it."""
-        self._times.append(now)
+    def came(self, requests: int, busy: bool) -> None:
+        """Notes a request, how many there are with it, and whether no thread is free for it."""
         self._peak = max(self._peak, requests)
+        self._came = _KEPT * self._came + 1
+        self._came_busy = _KEPT * self._came_busy + busy
 
     def batch_began(self, requests: int) -> None:
         """Notes that a batch begins, and how many requests wait or run."""
         self._peaks.append(self._peak)
         self._peak = requests
-
-    def batch_ended(self, now: float) -> None:
-        """Notes that a batch is done."""
-        if self._ended is not None:
-            soon = self._ended + _SOON * (now - self._ended)
-            self._came = _KEPT * self._came + len(self._times)
-            self._came_soon = _KEPT * self._came_soon + sum(time < soon for time in self._times)
-        self._times.clear()
-        self._ended = now
+        if self._alone:
+            self._alone -= 1
+            self._came = self._came_busy = 0.0
+        elif self._came >= _ENOUGH and self._came_busy > _BUSY * self._came:
+            self._alone = _BATCHES_ALONE
 
     def expected(self) -> float:
         """Returns for how many requests to wait; infinity while nothing is known."""
         if not self._peaks:
             return math.inf
-        if self._came_soon < _NEARLY_ALL * self._came:
-            return 0
         # The least: waiting in vain costs more than a batch that is not quite full.
-        return min(self._peaks)
+        return 0 if self._alone else min(self._peaks)
 
 
 class Batcher:
@@ -140,7 +135,8 @@ class Batcher:
                 f"{self._options.max_enqueued_rows}; try again later, or with fewer rows",
             )
         self._requests += 1
-        self._company.came(asyncio.get_running_loop().time(), self._requests)
+        busy = len(self._running) >= self._options.num_batch_threads
+        self._company.came(self._requests, busy)
         try:
             return await self._submit(inputs, rows)
         finally:
@@ -204,7 +200,6 @@ class Batcher:
     def _on_batch_done(self, batch: "asyncio.Task[None]") -> None:
         self._running.discard(batch)
         self._free_since = asyncio.get_running_loop().time()
-        self._company.batch_ended(self._free_since)
         self._pump()
 
     def _take(self, share: int) -> list[_Task]:

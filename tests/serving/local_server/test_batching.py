@@ -111,37 +111,39 @@ def test_clients_that_a_batch_answered_are_in_the_next_one():
     assert [sorted(call) for call in model.calls] == [[0, 1, 2]] * 6
 
 
-def company(batches, *came):
-    """A ``_Company`` after batches that each end 9 s after the one before, and requests that came
-    so many seconds after each of these ends."""
-    seen = _Company()
-    for batch in range(batches):
-        for number, after in enumerate(came, 1):
-            seen.came(9 * batch + after, number)
-        seen.batch_began(len(came))
-        seen.batch_ended(9 * batch + 9)
-    return seen.expected()
+def seen(company, batches, *busy):
+    """Lets requests come for so many batches, each to a model that is busy or is not."""
+    for _ in range(batches):
+        for number, to_a_busy_model in enumerate(busy, 1):
+            company.came(number, to_a_busy_model)
+        company.batch_began(0)
+    return company.expected()
 
 
-def test_who_comes_back_when_answered_is_waited_for():
-    assert company(0) == math.inf
-    assert company(10, 1, 2, 3) == 3
-    # Two thirds of the 9 s are over after 6.
-    assert company(10, 1, 2, 3, 4, 5, 5.5, 8) == 7
+def test_whoever_comes_to_a_free_model_is_waited_for():
+    assert _Company().expected() == math.inf
+    assert seen(_Company(), 200, False, False, False) == 3
+    # One in six to a busy one is no more than a fifth.
+    assert seen(_Company(), 200, False, False, False, False, False, True) == 6
 
 
-def test_who_comes_at_any_time_is_not_waited_for():
-    assert company(10, 1, 4, 7) == 0
-    assert company(10, 7, 8) == 0
+def test_who_comes_at_any_time_is_not_waited_for_until_it_is_tried_again():
+    company = _Company()
+    # The counts of the last 16 requests add up to 13.8, of the last 18 to 15.2, of 20 to 16.6.
+    assert seen(company, 9, False, True) == 2
+    assert seen(company, 1, False, True) == 0
+    assert seen(company, 99, False, True) == 0
+    assert seen(company, 1, False, True) == 2
+    # Who meanwhile comes back when answered is waited for from then on.
+    assert seen(company, 200, False, False) == 2
 
 
 def test_the_fewest_requests_of_the_last_batches_are_waited_for():
-    seen = _Company()
-    for batch, requests in enumerate([2, 9, 5, 7, 6]):
-        seen.came(batch + 0.1, requests)
-        seen.batch_began(0)
-        seen.batch_ended(batch + 1)
-    assert seen.expected() == 5
+    company = _Company()
+    for requests in (2, 9, 5, 7, 6):
+        company.came(requests, busy=False)
+        company.batch_began(0)
+    assert company.expected() == 5
 
 
 def test_after_clients_have_gone_the_others_wait_the_delay_and_no_longer():
