@@ -23,7 +23,7 @@ _REMEMBERED: Final = 4
 _KEPT: Final = 0.98
 _ENOUGH: Final = 16
 # If more than this part come while the model is busy, they are not waited for, in so many batches.
-_BUSY: Final = 0.2
+_BUSY: Final = 1 / 3
 _BATCHES_ALONE: Final = 100
 
 Run = Callable[[Tensors], Tensors]

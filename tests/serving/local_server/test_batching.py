@@ -123,8 +123,8 @@ def seen(company, batches, *busy):
 def test_whoever_comes_to_a_free_model_is_waited_for():
     assert _Company().expected() == math.inf
     assert seen(_Company(), 200, False, False, False) == 3
-    # One in six to a busy one is no more than a fifth.
-    assert seen(_Company(), 200, False, False, False, False, False, True) == 6
+    # One in four to a busy one is no more than a third.
+    assert seen(_Company(), 200, False, False, False, True) == 4
 
 
 def test_who_comes_at_any_time_is_not_waited_for_until_it_is_tried_again():
