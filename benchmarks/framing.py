@@ -15,6 +15,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -23,8 +24,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.identify import newest_model
 from benchmarks.scoring import say
 from components.pair_example_gen.pair_lists import ListedPair, read_pair_list
-from pipeline.config import PROJECT
-from serving.framing import LFW_FACE_WIDTHS, FaceFramer, PhotoError
+from serving.framing import FaceFramer, PhotoError
+from serving.framing_options import LFW_FACE_WIDTHS
 
 # A webcam's picture, and how large LFW's 250 px may lie in it.
 ROOM = (1280, 720)
@@ -90,8 +91,8 @@ def find(lfw: Path, count: int) -> None:
     print(f"  {middle:.2f} faces wide (5 % to 95 %: {low:.2f} to {high:.2f})")
 
 
-def verify(model: Path, lfw: Path, pairs: list[ListedPair], change: Change, name: str) -> None:
-    """Prints how well pairs are told apart when each photo is changed first."""
+def verify(signature: Any, lfw: Path, pairs: list[ListedPair], change: Change, name: str) -> None:
+    """Prints how well a model's ``serving_default`` tells pairs apart whose photos are changed."""
     import tensorflow as tf
 
     photos: dict[str, bytes | None] = {}
@@ -100,7 +101,6 @@ def verify(model: Path, lfw: Path, pairs: list[ListedPair], change: Change, name
             if path not in photos:
                 photos[path] = change((lfw / "images" / path).read_bytes())
     used = [pair for pair in pairs if photos[pair.image_a] and photos[pair.image_b]]
-    signature = tf.saved_model.load(str(model)).signatures["serving_default"]
     same, scores = [], []
     for begin in range(0, len(used), _AT_A_TIME):
         part = used[begin : begin + _AT_A_TIME]
@@ -121,6 +121,8 @@ def verify(model: Path, lfw: Path, pairs: list[ListedPair], change: Change, name
 
 def main(argv: list[str] | None = None) -> None:
     """Prints the table."""
+    import tensorflow as tf
+
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.framing", description="What finding the face is worth."
     )
@@ -130,17 +132,19 @@ def main(argv: list[str] | None = None) -> None:
     lfw = Path(os.environ.get("LFW_DIR", "data/lfw"))
     if not (lfw / "pairsDevTest.txt").is_file():
         raise SystemExit(f"no LFW in {lfw.absolute()}; LFW_DIR names its folder")
-    model = options.model or newest_model(PROJECT / "serving" / "models" / "faceauth")
+    folder = options.model or newest_model()
     find(lfw, options.images)
     pairs = read_pair_list(str(lfw / "pairsDevTest.txt"))
-    say(f"pairsDevTest with {model}")
+    say(f"pairsDevTest with {folder}")
+    model = tf.saved_model.load(str(folder))
+    signature = model.signatures["serving_default"]
     print(f"{'photos':20} {'pairs':>6} {'accuracy':>9} {'FMR':>7} {'FNMR':>7} {'AUC':>6}")
     frame = framed(FaceFramer())
-    verify(model, lfw, pairs, lambda photo: photo, "as they are")
-    verify(model, lfw, pairs, frame, "framed")
-    verify(model, lfw, pairs, in_a_room(np.random.default_rng(0)), "in a room")
+    verify(signature, lfw, pairs, lambda photo: photo, "as they are")
+    verify(signature, lfw, pairs, frame, "framed")
+    verify(signature, lfw, pairs, in_a_room(np.random.default_rng(0)), "in a room")
     room = in_a_room(np.random.default_rng(0))
-    verify(model, lfw, pairs, lambda photo: frame(room(photo)), "framed in a room")
+    verify(signature, lfw, pairs, lambda photo: frame(room(photo)), "framed in a room")
 
 
 if __name__ == "__main__":

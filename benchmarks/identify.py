@@ -61,7 +61,7 @@ def evenly(count: int, size: int, random: np.random.Generator) -> np.ndarray:
     return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
 
-def newest_model(base: Path) -> Path:
+def newest_model(base: Path = PROJECT / "serving" / "models" / "faceauth") -> Path:
     """The folder of the version that was pushed last.
 
     Raises:
@@ -101,7 +101,7 @@ def main(argv: list[str] | None = None) -> None:
     if options.dimensions:
         embeddings = evenly(max(options.images, 2 * options.dimensions), options.dimensions, random)
     else:
-        model = options.model or newest_model(PROJECT / "serving" / "models" / "faceauth")
+        model = options.model or newest_model()
         with workplace(None) as work:
             source = find_source(work)
             chosen = source.images[: options.images]

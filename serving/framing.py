@@ -7,12 +7,15 @@ than half as wide as the picture. In a photo of a whole room it sees the room.
 import io
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+
+from serving.framing_options import LFW_FACE_WIDTHS
 
 _FORMATS: Final = ("JPEG", "PNG")
 _SUFFIXES: Final = (".jpg", ".jpeg", ".png")
@@ -27,9 +30,6 @@ MIN_FACE: Final = 60
 # Another face nearly as wide, that nearly as many windows agree on: whose photo is it then?
 _AS_WIDE: Final = 0.7
 _AS_SURE: Final = 0.5
-# The side of LFW's pictures in widths of the face that is found in them: the median over the train
-# images (`benchmarks/framing.py`).
-LFW_FACE_WIDTHS: Final = 2.12
 # Twice as many pixels as LFW's pictures have on a side; no model looks at more.
 _LONGEST_SIDE: Final = 500
 _QUALITY: Final = 95
@@ -37,6 +37,27 @@ _QUALITY: Final = 95
 
 class PhotoError(ValueError):
     """A photo cannot be used; the message is for the person in front of the camera."""
+
+
+@contextmanager
+def opened(photo: bytes) -> Iterator[Image.Image]:
+    """Opens a photo, for its pixels to be decoded inside the ``with`` block.
+
+    Args:
+        photo: A JPEG or PNG file.
+
+    Raises:
+        PhotoError: It is no photo, too large, or turns out damaged inside the block.
+    """
+    try:
+        with Image.open(io.BytesIO(photo), formats=_FORMATS) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                raise PhotoError("The photo is too large. Use a smaller one.")
+            yield image
+    except PhotoError:
+        raise
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError):
+        raise PhotoError("This is not a photo. Use a JPEG or PNG file.") from None
 
 
 class FaceFramer:
@@ -78,7 +99,8 @@ class FaceFramer:
             OSError: There is no such file.
         """
         content = photo if isinstance(photo, bytes) else Path(photo).read_bytes()
-        image = _opened(content)
+        with opened(content) as stored:
+            image = ImageOps.exif_transpose(stored).convert("RGB")
         x, y, width = self._face(image)
         side = round(self._face_widths * width)
         left, top = round(x - side / 2), round(y - side / 2)
@@ -113,16 +135,6 @@ class FaceFramer:
                 "Move closer."
             )
         return left + width / 2, top + height / 2, width
-
-
-def _opened(content: bytes) -> Image.Image:
-    try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            if image.width * image.height > _MAX_PIXELS:
-                raise PhotoError("The photo is too large. Use a smaller one.")
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError):
-        raise PhotoError("This is not a photo. Use a JPEG or PNG file.") from None
 
 
 def frame_folder(

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from serving.framing_options import add_face_widths, add_framing
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -220,24 +222,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def widths(added: argparse.ArgumentParser) -> None:
-        added.add_argument(
-            "--face_widths",
-            type=float,
-            default=2.12,
-            metavar="W",
-            help="how many faces wide that is; %(default)s as in LFW",
-        )
-
-    def framed(added: argparse.ArgumentParser, default: bool) -> None:
-        added.add_argument(
-            "--frame",
-            action=argparse.BooleanOptionalAction,
-            default=default,
-            help="find the face in each photo and send only what is around it",
-        )
-        widths(added)
-
     def command(
         name: str, run: Callable[[argparse.Namespace], int], text: str, stored: bool = False
     ) -> argparse.ArgumentParser:
@@ -249,23 +233,23 @@ def _parser() -> argparse.ArgumentParser:
     verify = command("verify", _verify, "Do two photos show one person?")
     verify.add_argument("a", type=Path)
     verify.add_argument("b", type=Path)
-    framed(verify, default=False)
+    add_framing(verify, default=False)
     embed = command("embed", _embed, "Print the embeddings of photos, one JSON line each.")
     embed.add_argument("photos", type=Path, nargs="+", metavar="photo")
     embed.add_argument("--out", type=Path, metavar="FILE.npy", help="write an array instead")
-    framed(embed, default=False)
+    add_framing(embed, default=False)
     command("status", _status, "Show the versions of the model on the server.")
     enroll = command("enroll", _enroll, "Enrol a person, in place of an earlier enrolment.", True)
     enroll.add_argument("id", metavar="ID")
     enroll.add_argument("photos", type=Path, nargs="+", metavar="photo")
-    framed(enroll, default=True)
+    add_framing(enroll, default=True)
     authenticate = command("authenticate", _authenticate, "Does a photo show this person?", True)
     authenticate.add_argument("id", metavar="ID")
     authenticate.add_argument("photo", type=Path)
-    framed(authenticate, default=True)
+    add_framing(authenticate, default=True)
     identify = command("identify", _identify, "Which enrolled person does a photo show?", True)
     identify.add_argument("photo", type=Path)
-    framed(identify, default=True)
+    add_framing(identify, default=True)
     frame = commands.add_parser(
         "frame",
         help="Frame the faces in a folder of photos, to train on.",
@@ -274,7 +258,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     frame.add_argument("source", type=Path, metavar="PHOTOS", help="such as photos/Ada/1.jpg")
     frame.add_argument("target", type=Path, metavar="FACES", help="where faces/Ada/1.jpg goes")
-    widths(frame)
+    add_face_widths(frame)
     frame.set_defaults(run=_frame)
     forget = command("forget", _forget, "Delete a person's templates.", True)
     forget.add_argument("id", metavar="ID")

@@ -9,7 +9,8 @@ import uvicorn
 
 from serving.client import Client, Endpoint
 from serving.enrolment import Authenticator, EnrolmentError, TemplateCipher, TemplateStore
-from serving.framing import LFW_FACE_WIDTHS, FaceFramer
+from serving.framing import FaceFramer
+from serving.framing_options import add_framing
 from serving.web.app import web_app
 
 
@@ -27,18 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A browser gives the camera to localhost, and else to https only.
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument(
-        "--frame",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="find the face in each photo and compare only what is around it",
-    )
-    parser.add_argument(
-        "--face_widths",
-        type=float,
-        default=LFW_FACE_WIDTHS,
-        help="how many faces wide that is; %(default)s as in LFW",
-    )
+    add_framing(parser, default=True)
     given = parser.parse_args(arguments)
     try:
         frame = FaceFramer(given.face_widths).frame if given.frame else None

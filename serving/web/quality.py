@@ -1,13 +1,11 @@
 """Is a picture of a face good enough? Light, sharpness and size; it looks for no face."""
 
-import io
 from typing import Final
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-_FORMATS: Final = ("JPEG", "PNG")
-_MAX_PIXELS: Final = 25_000_000
+from serving.framing import PhotoError, opened
+
 # Sharpness depends on scale, so it is measured at one: this many pixels on the longer side.
 _SIDE: Final = 128
 MIN_SIDE: Final = 80
@@ -24,15 +22,13 @@ def complaint(photo: bytes) -> str | None:
         photo: A JPEG or PNG file.
     """
     try:
-        with Image.open(io.BytesIO(photo), formats=_FORMATS) as image:
+        with opened(photo) as image:
             width, height = image.size
-            if width * height > _MAX_PIXELS:
-                return "The photo is too large. Use a smaller one."
             if min(width, height) < MIN_SIDE:
                 return f"The photo is too small ({width} x {height}). Move closer or use another."
             grey = image.convert("L")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        return "This is not a photo. Use a JPEG or PNG file."
+    except PhotoError as error:
+        return str(error)
     grey.thumbnail((_SIDE, _SIDE))
     pixels = np.asarray(grey, np.float64) / 255
     if pixels.mean() < MIN_BRIGHTNESS:

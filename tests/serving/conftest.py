@@ -175,3 +175,19 @@ def png() -> Callable[..., bytes]:
 def jpeg() -> Callable[..., bytes]:
     """Makes a synthetic JPEG of a seed."""
     return synthetic_jpeg
+
+
+@pytest.fixture(scope="session")
+def face_in_room() -> Callable[[int], Image.Image]:
+    """Makes a picture of 640 x 480 with a drawn face, which begins so many pixels from the left."""
+    from data.synthetic import draw_face
+
+    # A person whom OpenCV's cascade finds easily.
+    face = Image.fromarray(draw_face(0, 39, 0, 250))
+
+    def make(left: int) -> Image.Image:
+        room = Image.new("RGB", (640, 480), (128, 128, 128))
+        room.paste(face, (left, 100))
+        return room
+
+    return make

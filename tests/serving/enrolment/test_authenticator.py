@@ -7,9 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from data.synthetic import draw_face
 from serving.client import Client, Endpoint
 from serving.client.cli import main
 from serving.enrolment import (
@@ -174,12 +172,9 @@ def test_the_commands_tell_and_exit_by_the_decision(command):
     assert "nobody is enrolled" in err
 
 
-def test_photos_are_framed_where_people_are_enrolled(command, tmp_path):
-    face = Image.fromarray(draw_face(0, 39, 0, 250))
+def test_photos_are_framed_where_people_are_enrolled(command, tmp_path, face_in_room):
     for at in (0, 300):
-        scene = Image.new("RGB", (640, 480), (128, 128, 128))
-        scene.paste(face, (at, 100))
-        scene.save(tmp_path / f"at-{at}.png")
+        face_in_room(at).save(tmp_path / f"at-{at}.png")
     assert command("enroll", "ada", "at-0.png")[1] == "enrolled ada with 1 templates\n"
     code, out, _ = command("embed", "at-300.png", "--frame")
     assert code == 0
@@ -193,9 +188,9 @@ def test_photos_are_framed_where_people_are_enrolled(command, tmp_path):
     assert "--no-frame" in err
 
 
-def test_a_folder_of_photos_is_framed(command, tmp_path):
+def test_a_folder_of_photos_is_framed(command, tmp_path, face_in_room):
     (tmp_path / "photos").mkdir()
-    Image.fromarray(draw_face(0, 39, 0, 250)).save(tmp_path / "photos" / "1.png")
+    face_in_room(200).save(tmp_path / "photos" / "1.png")
     (tmp_path / "photos" / "2.jpg").write_bytes(b"hello")
     code, out, err = command("frame", "photos", "faces")
     assert (code, out) == (0, "the faces are in faces; 1 photos are not used\n")

@@ -11,8 +11,6 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from data.synthetic import draw_face
-
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -232,12 +230,11 @@ def test_with_the_keyboard_alone(page, photos, browser):
     ]
 
 
-def test_the_face_is_found_in_a_larger_photo_and_shown(framing_page, photos, tmp_path):
-    face = Image.fromarray(draw_face(0, 39, 0, 250))
+def test_the_face_is_found_in_a_larger_photo_and_shown(
+    framing_page, photos, tmp_path, face_in_room
+):
     for name, at in (("left", 20), ("right", 330)):
-        room = Image.new("RGB", (640, 480), (128, 128, 128))
-        room.paste(face, (at, 100))
-        room.save(tmp_path / f"{name}.png")
+        face_in_room(at).save(tmp_path / f"{name}.png")
     page = framing_page
     page.type_id("ada")
     page.choose("enroll", tmp_path / "left.png")

@@ -6,7 +6,6 @@ import httpx
 import pytest
 from PIL import Image, ImageFilter
 
-from data.synthetic import draw_face
 from serving.framing import FaceFramer
 from serving.web.app import web_app
 
@@ -61,7 +60,7 @@ class Enrolled:
         return len(photos)
 
 
-def test_what_is_around_the_face_is_compared():
+def test_what_is_around_the_face_is_compared(face_in_room):
     framer, enrolled = FaceFramer(), Enrolled()
     app = web_app(enrolled, framer.frame)
 
@@ -77,8 +76,7 @@ def test_what_is_around_the_face_is_compared():
         return buffer.getvalue(), asyncio.run(post(content))
 
     room = Image.new("RGB", (640, 480), (128, 128, 128))
-    photo = room.copy()
-    photo.paste(Image.fromarray(draw_face(0, 39, 0, 250)), (300, 100))
+    photo = face_in_room(300)
     content, answer = enroll(photo)
     assert answer.json() == {"templates": 1, "faces": [text(framer.frame(content))]}
     assert enrolled.photos == [framer.frame(content)]
