@@ -101,8 +101,7 @@ class Gallery:
     @property
     def bytes(self) -> int:
         """What its arrays take in memory."""
-        arrays = [*vars(self).values(), *vars(self._coded or object).values()]
-        return sum(each.nbytes for each in arrays if isinstance(each, (np.ndarray, InvertedLists)))
+        return sum(getattr(each, "nbytes", 0) for each in vars(self).values())
 
     def templates(self, match: "Match") -> np.ndarray:
         """Returns all templates of the identity that a match names, float32 [T, D]."""
@@ -119,10 +118,9 @@ class Gallery:
         self._removed += int(np.isfinite(self._half_squares[rows]).sum())
         self._half_squares[rows] = np.inf  # infinitely far from every probe
         self._templates[rows] = 0
-        if self._coded is not None:
-            self._coded.remove(rows)
-        if self._lists is not None:
-            self._lists.remove(rows)
+        for copy in (self._coded, self._lists):
+            if copy is not None:
+                copy.remove(rows)
 
     def nearest(self, probe: np.ndarray, count: int = 1) -> list[Match]:
         """Returns the identities with the nearest templates, nearest first.
@@ -217,6 +215,8 @@ class _Coded:
             self._codes[rows], self._scales[rows] = codes, scales
             self._lengths[rows] = np.linalg.norm(codes, axis=1)
             self._errors[rows] = errors / scales
+
+        self.nbytes = sum(each.nbytes for each in vars(self).values())
 
     def remove(self, rows: np.ndarray) -> None:
         """Overwrites vectors with zeros."""

@@ -3,13 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 
 from serving.enrolment.gallery import EXACT_UP_TO, Gallery, Match
-from serving.enrolment.store import ModelVersion, Templates, TemplateStore
+from serving.enrolment.store import ModelVersion, TemplateStore
 
 _LOG = logging.getLogger(__name__)
 # Templates that may have come or gone before the large gallery is built anew.
@@ -81,18 +80,17 @@ class LiveGallery:
         changes = self._store.changes(self.made_by, self._revision)
         for number in changes.gone:
             self._new.pop(number, None)
+        came = changes.new.ids.tolist()
         # A change that was there already when all were read comes a second time here.
-        self._strike([*changes.gone, *changes.new.ids.tolist()])
-        for number, identity, vector in zip(
-            changes.new.ids.tolist(), changes.new.identities, changes.new.vectors, strict=True
-        ):
-            self._new[number] = (identity, vector)
+        self._strike([*changes.gone, *came])
+        people = zip(changes.new.identities, changes.new.vectors, strict=True)
+        self._new.update(zip(came, people, strict=True))
         self._revision = changes.revision
         struck = len(self._ids) - len(self._large)
         if len(self._new) + struck > max(_FEW, _SHARE * len(self._ids)):
             self._read_all()
         else:
-            self._small = self._gallery(self._newer())
+            self._arrange_new()
 
     def _read_all(self) -> None:
         begin = time.monotonic()
@@ -100,9 +98,9 @@ class LiveGallery:
         self._revision = everyone.revision
         self._ids = everyone.new.ids
         _LOG.info("arranging %d templates of %s", len(self._ids), self.made_by)
-        self._large = self._gallery(everyone.new)
+        self._large = Gallery(everyone.new.identities, everyone.new.vectors, self._exact_up_to)
         self._new = {}
-        self._small = self._gallery(self._newer())
+        self._arrange_new()
         seconds = time.monotonic() - begin
         _LOG.info("%d templates can be searched, after %.1f s", len(self._ids), seconds)
         if not self._large.is_exact:
@@ -111,19 +109,14 @@ class LiveGallery:
                 self._exact_up_to,
             )
 
-    def _strike(self, numbers: Iterable[int]) -> None:
-        wanted = np.unique(np.fromiter(numbers, np.int64))
+    def _strike(self, numbers: list[int]) -> None:
+        wanted = np.unique(np.array(numbers, np.int64))
         rows = np.searchsorted(self._ids, wanted)
         there = rows < len(self._ids)
         rows, wanted = rows[there], wanted[there]
         self._large.remove(rows[self._ids[rows] == wanted])
 
-    def _newer(self) -> Templates:
-        return Templates(
-            np.array(list(self._new), np.int64),
-            [identity for identity, _ in self._new.values()],
-            np.array([vector for _, vector in self._new.values()] or np.zeros((0, 0)), np.float32),
-        )
-
-    def _gallery(self, templates: Templates) -> Gallery:
-        return Gallery(templates.identities, templates.vectors, self._exact_up_to)
+    def _arrange_new(self) -> None:
+        identities = [identity for identity, _ in self._new.values()]
+        vectors = [vector for _, vector in self._new.values()] or np.zeros((0, 0))
+        self._small = Gallery(identities, np.array(vectors, np.float32), self._exact_up_to)
