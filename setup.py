@@ -2,16 +2,22 @@
 
 from setuptools import find_packages, setup
 
+# Two stacks of packages, told apart by the Python that runs them ("Versions" in README.md). The old
+# one can go when the last system with a glibc below 2.39 does: Debian 12, in June 2028.
+OLD = 'python_version < "3.12"'
+DEFAULT = 'python_version >= "3.12"'
+
 SERVING = [
     "aiohttp",
     "cryptography",
     # The search among millions of templates.
     "faiss-cpu",
     # 1.48 is the last release line that works with protobuf 3.20, which TensorFlow 2.16 needs here.
-    "grpcio-health-checking>=1.48,<1.49",
+    f"grpcio-health-checking>=1.48,<1.49; {OLD}",
+    f"grpcio-health-checking; {DEFAULT}",
     "httpx",
-    # Finds faces in photos.
-    "opencv-python-headless",
+    # Finds faces in photos. OpenCV 5 has no cascades.
+    "opencv-python-headless<5",
     "prometheus-client",
     # Products of whole numbers, for the search among many templates.
     "simsimd>=6.5,<7",
@@ -38,8 +44,8 @@ setup(
     name="faceauth",
     version="0.1.0",
     description="Face verification with Siamese networks, as a TFX pipeline",
-    # tfx 1.16.0 is built for 3.9 and 3.10 only; see "Versions" in README.md.
-    python_requires=">=3.10,<3.11",
+    # tfx 1.16.0 is built for 3.9 and 3.10, and tfx 1.21.0 for 3.12 and later of these.
+    python_requires=">=3.10,!=3.11.*,<3.14",
     packages=find_packages(
         include=[
             package
@@ -55,16 +61,21 @@ setup(
         "serving.web": ["static/*"],
     },
     install_requires=[
-        "apache-beam[gcp]==2.65.0",
+        f"apache-beam[gcp]==2.65.0; {OLD}",
+        f"apache-beam[gcp]==2.77.0; {DEFAULT}",
         # 2.28 and later scan every installed distribution at import on Python 3.10.
-        "google-api-core<2.25",
+        f"google-api-core<2.25; {OLD}",
         "Jinja2",
         # Older releases have known deserialisation vulnerabilities (CVE-2025-1550 and later).
-        "keras>=3.12.4,<3.13",
+        f"keras>=3.12.4,<3.13; {OLD}",
+        f"keras>=3.15.1,<3.16; {DEFAULT}",
         "Markdown",
         "matplotlib",
-        "numpy<2",
+        f"numpy<2; {OLD}",
+        f"numpy>=2; {DEFAULT}",
         "Pillow",
+        # The tfx command runs it.
+        "pip",
         "pydantic>=2",
         "PyYAML",
         "rich",
@@ -72,12 +83,17 @@ setup(
         # tensorflow_hub imports pkg_resources.
         "setuptools<81",
         "tensorboard",
-        "tensorflow==2.16.2",
-        "tensorflow-data-validation==1.16.1",
-        "tensorflow-model-analysis==0.47.1",
+        f"tensorflow==2.16.2; {OLD}",
+        f"tensorflow==2.21.0; {DEFAULT}",
+        f"tensorflow-data-validation==1.16.1; {OLD}",
+        f"tensorflow-data-validation==1.21.0; {DEFAULT}",
+        f"tensorflow-model-analysis==0.47.1; {OLD}",
+        f"tensorflow-model-analysis==0.52.0; {DEFAULT}",
         # The protos of warm-up requests, and the stubs that check how a model is served.
-        "tensorflow-serving-api==2.16.1",
-        "tfx==1.16.0",
+        f"tensorflow-serving-api==2.16.1; {OLD}",
+        f"tensorflow-serving-api==2.19.1; {DEFAULT}",
+        f"tfx==1.16.0; {OLD}",
+        f"tfx==1.21.0; {DEFAULT}",
     ],
     extras_require={
         "serving": SERVING,

@@ -25,6 +25,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from components import features
+from components.local_beam import in_process_pipeline
 from components.pair_example_gen import executor as pair_example_gen
 from components.pair_example_gen.config import DataConfig
 from components.pair_scorer.config import ScoringConfig
@@ -93,7 +94,8 @@ def _transform(folder: str, config: ImageConfig) -> tft.TFTransformOutput:
     def prepare(inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
         return preprocessing_fn(inputs, {"image": config.model_dump_json()})
 
-    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(Path(folder, "temporary"))):
+    temporary = str(Path(folder, "temporary"))
+    with in_process_pipeline() as pipeline, tft_beam.Context(temp_dir=temporary):
         rows = pipeline | beam.Create([row])
         graph = (rows, metadata) | tft_beam.AnalyzeDataset(prepare)
         _ = graph | tft_beam.WriteTransformFn(str(Path(folder, "transform")))

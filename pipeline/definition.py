@@ -26,6 +26,7 @@ from components import features
 from components.anomaly_gate.component import AnomalyGate
 from components.code_digest import code_digest
 from components.evaluator.component import Evaluator
+from components.local_beam import IN_PROCESS_RUNNER
 from components.pair_example_gen.component import PairExampleGen
 from components.pair_example_gen.digest import fingerprint
 from components.pair_example_gen.sources import attribute_names
@@ -38,8 +39,11 @@ from pipeline.baseline import BlessedBeforeStrategy
 from pipeline.config import PipelineConfig
 from pipeline.evaluation import build_eval_config
 
-# Beam would otherwise build a source distribution of tfx for workers that are not remote.
-_LOCAL_BEAM = ["--sdk_container_image=local"]
+_LOCAL_BEAM = [
+    f"--runner={IN_PROCESS_RUNNER}",
+    # Beam would otherwise build a source distribution of tfx for workers that are not remote.
+    "--sdk_container_image=local",
+]
 
 
 def _file_digest(path: Path) -> str:
@@ -274,5 +278,5 @@ def create_pipeline(
             if metadata_path
             else None
         ),
-        beam_pipeline_args=[*_LOCAL_BEAM, *config.beam_args] if config.beam_args else [],
+        beam_pipeline_args=[*_LOCAL_BEAM, *config.beam_args],
     )

@@ -5,8 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
+from tensorflow_model_analysis.proto.config_pb2 import (
+    EvalConfig,
+    MetricConfig,
+    MetricDirection,
+    MetricsSpec,
+    MetricThreshold,
+    ModelSpec,
+    PerSliceMetricThreshold,
+    SlicingSpec,
+)
 
 from components import features
 from components.metrics.fairness import FairnessConfig
@@ -48,8 +57,8 @@ def _double(value: float) -> wrappers_pb2.DoubleValue:
     return wrappers_pb2.DoubleValue(value=value)
 
 
-def _metric_threshold(threshold: Threshold) -> tfma.MetricThreshold:
-    result = tfma.MetricThreshold()
+def _metric_threshold(threshold: Threshold) -> MetricThreshold:
+    result = MetricThreshold()
     if threshold.min is not None:
         result.value_threshold.lower_bound.CopyFrom(_double(threshold.min))
     if threshold.max is not None:
@@ -58,23 +67,23 @@ def _metric_threshold(threshold: Threshold) -> tfma.MetricThreshold:
         # TFMA bounds the candidate's value minus the baseline's.
         change = result.change_threshold
         if threshold.higher_is_better:
-            change.direction = tfma.MetricDirection.HIGHER_IS_BETTER
+            change.direction = MetricDirection.HIGHER_IS_BETTER
             change.absolute.CopyFrom(_double(-threshold.may_worsen_by))
         else:
-            change.direction = tfma.MetricDirection.LOWER_IS_BETTER
+            change.direction = MetricDirection.LOWER_IS_BETTER
             change.absolute.CopyFrom(_double(threshold.may_worsen_by))
     return result
 
 
-def _metric(name: str, thresholds: Sequence[Threshold]) -> tfma.MetricConfig:
+def _metric(name: str, thresholds: Sequence[Threshold]) -> MetricConfig:
     module, class_name, parameters = _METRICS[name]
-    return tfma.MetricConfig(
+    return MetricConfig(
         module=module,
         class_name=class_name,
         config=json.dumps({"name": name, **parameters}),
         per_slice_thresholds=[
-            tfma.PerSliceMetricThreshold(
-                slicing_specs=[tfma.SlicingSpec(feature_values=threshold.slice)],
+            PerSliceMetricThreshold(
+                slicing_specs=[SlicingSpec(feature_values=threshold.slice)],
                 threshold=_metric_threshold(threshold),
             )
             for threshold in thresholds
@@ -83,7 +92,7 @@ def _metric(name: str, thresholds: Sequence[Threshold]) -> tfma.MetricConfig:
     )
 
 
-def _fairness_metrics(config: FairnessConfig, attributes: Sequence[str]) -> list[tfma.MetricConfig]:
+def _fairness_metrics(config: FairnessConfig, attributes: Sequence[str]) -> list[MetricConfig]:
     metrics = []
     for attribute in attributes:
         for rate, bound in (("fmr", config.max_fmr_ratio), ("fnmr", config.max_fnmr_ratio)):
@@ -93,20 +102,20 @@ def _fairness_metrics(config: FairnessConfig, attributes: Sequence[str]) -> list
                 "rate": rate,
                 "min_pairs": config.min_pairs,
             }
-            metric = tfma.MetricConfig(
+            metric = MetricConfig(
                 module=_FAIRNESS, class_name="ErrorRateRatio", config=json.dumps(parameters)
             )
             if bound is not None:
                 # A bound on the empty slice, all pairs: only there are all groups to compare.
-                gate = metric.per_slice_thresholds.add(slicing_specs=[tfma.SlicingSpec()])
+                gate = metric.per_slice_thresholds.add(slicing_specs=[SlicingSpec()])
                 gate.threshold.value_threshold.upper_bound.CopyFrom(_double(bound))
             metrics.append(metric)
     return metrics
 
 
-def _slices(config: EvaluationConfig, columns: Sequence[str]) -> list[tfma.SlicingSpec]:
-    slices = [tfma.SlicingSpec()]
-    slices += [tfma.SlicingSpec(feature_keys=[key]) for key in columns]
+def _slices(config: EvaluationConfig, columns: Sequence[str]) -> list[SlicingSpec]:
+    slices = [SlicingSpec()]
+    slices += [SlicingSpec(feature_keys=[key]) for key in columns]
     for threshold in config.thresholds:
         unknown = [key for key in threshold.slice if key not in columns]
         if unknown:
@@ -116,13 +125,13 @@ def _slices(config: EvaluationConfig, columns: Sequence[str]) -> list[tfma.Slici
                 "of these, or add the column to the image list"
             )
         # TFMA makes no slice for a threshold; one value of one column is among those above.
-        crossed = tfma.SlicingSpec(feature_values=threshold.slice)
+        crossed = SlicingSpec(feature_values=threshold.slice)
         if len(threshold.slice) > 1 and crossed not in slices:
             slices.append(crossed)
     return slices
 
 
-def build_eval_config(config: EvaluationConfig, attributes: Sequence[str]) -> tfma.EvalConfig:
+def build_eval_config(config: EvaluationConfig, attributes: Sequence[str]) -> EvalConfig:
     """TFMA's config for scored pairs.
 
     Args:
@@ -134,15 +143,15 @@ def build_eval_config(config: EvaluationConfig, attributes: Sequence[str]) -> tf
     """
     metrics = [_metric(name, config.thresholds) for name in _METRICS]
     metrics += _fairness_metrics(config.fairness, attributes)
-    return tfma.EvalConfig(
+    return EvalConfig(
         model_specs=[
-            tfma.ModelSpec(
+            ModelSpec(
                 name=CANDIDATE,
                 model_type="materialized_prediction",
                 prediction_key=features.CANDIDATE_SCORE,
                 label_key=features.LABEL,
             ),
-            tfma.ModelSpec(
+            ModelSpec(
                 name=BASELINE,
                 is_baseline=True,
                 model_type="materialized_prediction",
@@ -150,6 +159,6 @@ def build_eval_config(config: EvaluationConfig, attributes: Sequence[str]) -> tf
                 label_key=features.LABEL,
             ),
         ],
-        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        metrics_specs=[MetricsSpec(metrics=metrics)],
         slicing_specs=_slices(config, (features.PAIR_SET, *attributes)),
     )

@@ -71,6 +71,7 @@ def missed_thresholds(evaluation: str) -> tuple[bool, list[Reason]]:
     """
     # Imports for 20 seconds.
     import tensorflow_model_analysis as tfma
+    from tensorflow_model_analysis.proto.config_pb2 import MetricDirection
 
     result = tfma.load_validation_result(evaluation)
     reasons = []
@@ -78,7 +79,7 @@ def missed_thresholds(evaluation: str) -> tuple[bool, list[Reason]]:
         for failure in checked.failures:
             value = failure.metric_value.double_value.value
             known = failure.HasField("metric_value") and not math.isnan(value)
-            low, high = _bounds(failure.metric_threshold, tfma.MetricDirection.HIGHER_IS_BETTER)
+            low, high = _bounds(failure.metric_threshold, MetricDirection.HIGHER_IS_BETTER)
             reasons.append(
                 Reason(
                     metric=failure.metric_key.name.removesuffix("_diff"),

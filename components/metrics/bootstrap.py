@@ -179,8 +179,8 @@ class _Resampled:
         if wrong.any():
             at = int(np.argmax(wrong))
             raise ValueError(
-                f"pair {at} has label {marks[at]} and identities {first[at]!r} and {second[at]!r}; "
-                "label 1 is for one identity, 0 for two"
+                f"pair {at} has label {marks[at]} and identities {first.item(at)!r} and "
+                f"{second.item(at)!r}; label 1 is for one identity, 0 for two"
             )
         known, index = np.unique(np.concatenate([first, second]), return_inverse=True)
         self.people: int = known.size

@@ -51,7 +51,7 @@ def check_pairs(
     known = (marks == 0) | (marks == 1)
     if not np.all(known):
         at = int(np.argmin(known))
-        raise ValueError(f"label of pair {at} is {marks[at]!r}; use 1 (same) or 0 (different)")
+        raise ValueError(f"label of pair {at} is {marks.item(at)!r}; use 1 (same) or 0 (different)")
     return found, marks.astype(np.int64)
 
 

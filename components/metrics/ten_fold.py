@@ -65,7 +65,7 @@ def ten_fold_accuracy(
         raise ValueError(f"folds have shape {parts.shape} for {found.size} pairs; give one a pair")
     names = np.unique(parts)
     if names.size < 2:
-        raise ValueError(f"there is 1 fold, {names[0]!r}; the threshold needs another one")
+        raise ValueError(f"there is 1 fold, {names.item(0)!r}; the threshold needs another one")
     results = []
     for name in names:
         held_out = parts == name

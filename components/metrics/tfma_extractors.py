@@ -15,6 +15,7 @@ import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.extractors import materialized_predictions_extractor
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
 
 # Labels and predictions of a batch: an array, or arrays by model and output.
 _Values = np.ndarray | Mapping[str, "_Values"]
@@ -22,7 +23,7 @@ _Values = np.ndarray | Mapping[str, "_Values"]
 
 def custom_extractors(
     eval_shared_model: Any,
-    eval_config: tfma.EvalConfig,
+    eval_config: EvalConfig,
     tensor_adapter_config: Any,
 ) -> list[tfma.extractors.Extractor]:
     """The extractors of scored pairs; Evaluator looks the function up by this name.

@@ -40,7 +40,7 @@ class Images:
         if missing.any():
             raise ValueError(
                 f"{missing.sum()} pairs name an image that is not among this split's images, "
-                f"{ids[missing][0]!r} first; make images and pairs in one PairExampleGen run"
+                f"{ids[missing].item(0)!r} first; make images and pairs in one PairExampleGen run"
             )
         return found
 

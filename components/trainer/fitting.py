@@ -20,7 +20,7 @@ from components.trainer.validation import PairValidation, StepMeans
 
 
 class Diverged(ValueError):
-    """No epoch of a training had a finite loss."""
+    """No epoch of a training had a finite loss and left finite weights."""
 
 
 def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimizer:
@@ -123,7 +123,7 @@ def fit(
       The model, the history (one value an epoch), and the number of the best epoch, from 0.
 
     Raises:
-      Diverged: No epoch had a finite loss.
+      Diverged: No epoch had a finite loss and left finite weights.
     """
     keras.utils.set_random_seed(config.seed)
     classes = int(train_images.classes.max()) + 1
@@ -162,6 +162,7 @@ def fit(
                 initial_epoch=epoch,
                 epochs=epoch + 1,
                 steps_per_epoch=source.steps,
+                shuffle=False,  # the source has drawn its order already
                 callbacks=callbacks,
                 verbose=0,
             )
@@ -178,8 +179,8 @@ def fit(
             break
     if progress.best_epoch < 0:
         raise Diverged(
-            "training gave no epoch with a finite loss; lower training.optimizer.learning_rate "
-            f"(now {config.optimizer.learning_rate})"
+            "training gave no epoch with a finite loss and finite weights; lower "
+            f"training.optimizer.learning_rate (now {config.optimizer.learning_rate})"
         )
     model.restore(progress.best)
     board.close(model)

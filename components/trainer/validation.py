@@ -61,7 +61,7 @@ class PairValidation(keras.callbacks.Callback):
       say: Receives one line of progress for a person, each epoch.
 
     Attributes:
-      diverged: The loss of an epoch was not finite.
+      diverged: The loss of an epoch, or a weight after it, was not finite.
       embeddings: float ``[N, D]``, of the val images, as last judged.
       distances: float ``[P]``, of the val pairs.
       pairs: Those pairs.
@@ -90,9 +90,12 @@ class PairValidation(keras.callbacks.Callback):
         """Judges the epoch; adds ``val_eer``, ``val_auc`` and ``val_accuracy`` to ``logs``."""
         logs = logs if logs is not None else {}
         trained = time.monotonic() - self._started
-        if not np.isfinite(logs["loss"]):
+        # A ReLU may make 0 of NaN, so that weights are lost and the loss stays finite.
+        lost = next((w for w in self.model.trainable_variables if not np.isfinite(w).all()), None)
+        if lost is not None or not np.isfinite(logs["loss"]):
             self.diverged = True
-            self._say(f"epoch {epoch + 1}: the loss is no longer finite; training stops")
+            what = "loss" if lost is None else f"weight {lost.path}"
+            self._say(f"epoch {epoch + 1}: the {what} is no longer finite; training stops")
             return
         progress, epochs = self._progress, self.model.config.epochs
         self.model.swap_averages()

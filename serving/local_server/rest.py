@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -33,6 +34,12 @@ _PATH: Final = re.compile(
     r"(?P<action>:predict|/metadata)?"
 )
 METRICS_PATH: Final = "/monitoring/prometheus/metrics"
+
+
+def _with_all_fields(message: Message) -> dict[str, Any]:
+    """A message as TensorFlow Serving writes it: fields at their defaults are there, too."""
+    # By position: protobuf 3 and protobuf 5 name this parameter differently.
+    return MessageToDict(message, True, preserving_proto_field_name=True)
 
 
 class _TooLarge(Exception):
@@ -100,11 +107,7 @@ class _RestApi:
     async def _status(self, request: Request) -> Any:
         state = request.state
         versions = self._service.manager.status(state.model, state.version, state.label)
-        return MessageToDict(
-            status_message(versions),
-            including_default_value_fields=True,
-            preserving_proto_field_name=True,
-        )
+        return _with_all_fields(status_message(versions))
 
     async def _metadata(self, request: Request) -> Any:
         state = request.state
@@ -118,13 +121,7 @@ class _RestApi:
                 "signature_name": "",
                 "version": str(servable.version),
             },
-            "metadata": {
-                "signature_def": MessageToDict(
-                    signatures,
-                    including_default_value_fields=True,
-                    preserving_proto_field_name=True,
-                )
-            },
+            "metadata": {"signature_def": _with_all_fields(signatures)},
         }
 
     async def _predict(self, request: Request) -> Any:

@@ -144,13 +144,14 @@ def test_the_baseline_is_looked_up_or_imported_or_none(tree: Tree) -> None:
     assert none["PairScorer"] == {"PairExampleGen", "Trainer"}
 
 
-def test_beam_arguments_go_with_one_that_saves_building_tfx(tree: Tree) -> None:
-    assert create_pipeline(load(tree)).beam_pipeline_args == []
-    given = load(tree, BEAM_ARGS="[--direct_num_workers=2]")
-    assert create_pipeline(given).beam_pipeline_args == [
+def test_beam_runs_in_the_process_and_arguments_of_the_config_come_last(tree: Tree) -> None:
+    ours = [
+        "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner",
         "--sdk_container_image=local",
-        "--direct_num_workers=2",
     ]
+    assert create_pipeline(load(tree)).beam_pipeline_args == ours
+    given = load(tree, BEAM_ARGS="[--direct_num_workers=2]")
+    assert create_pipeline(given).beam_pipeline_args == [*ours, "--direct_num_workers=2"]
 
 
 def test_the_same_definition_has_the_same_keys(tree: Tree) -> None:

@@ -9,6 +9,13 @@ import pytest
 import tensorflow_model_analysis as tfma
 from sklearn import metrics as sklearn_metrics
 from sklearn.calibration import calibration_curve
+from tensorflow_model_analysis.proto.config_pb2 import (
+    EvalConfig,
+    MetricConfig,
+    MetricsSpec,
+    ModelSpec,
+    SlicingSpec,
+)
 
 from components.metrics.tfma_metrics import ScoredPairs, TarAtFar, _GatherPairs
 
@@ -17,8 +24,8 @@ MODELS = {"candidate": "candidate_score", "baseline": "baseline_score"}
 PAIRS = 300
 
 
-def config(class_name: str, /, **parameters: float | str) -> tfma.MetricConfig:
-    return tfma.MetricConfig(class_name=class_name, module=MODULE, config=json.dumps(parameters))
+def config(class_name: str, /, **parameters: float | str) -> MetricConfig:
+    return MetricConfig(class_name=class_name, module=MODULE, config=json.dumps(parameters))
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +53,9 @@ def results(pairs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> di
         config("BrierScore"),
         config("ExpectedCalibrationError"),
     ]
-    eval_config = tfma.EvalConfig(
+    eval_config = EvalConfig(
         model_specs=[
-            tfma.ModelSpec(
+            ModelSpec(
                 name=name,
                 model_type="materialized_prediction",
                 label_key="label",
@@ -57,8 +64,8 @@ def results(pairs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> di
             )
             for name, key in MODELS.items()
         ],
-        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["gender"])],
-        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        slicing_specs=[SlicingSpec(), SlicingSpec(feature_keys=["gender"])],
+        metrics_specs=[MetricsSpec(metrics=metrics)],
     )
     output = str(tmp_path_factory.mktemp("evaluation"))
     tfma.analyze_raw_data(pairs, eval_config, output_path=output)
@@ -119,10 +126,10 @@ def test_the_candidate_is_compared_with_the_baseline(results):
 
 
 def test_a_single_model_needs_no_name(pairs, tmp_path):
-    eval_config = tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(label_key="label", prediction_key="candidate_score")],
-        slicing_specs=[tfma.SlicingSpec()],
-        metrics_specs=[tfma.MetricsSpec(metrics=[config("EqualErrorRate", name="error")])],
+    eval_config = EvalConfig(
+        model_specs=[ModelSpec(label_key="label", prediction_key="candidate_score")],
+        slicing_specs=[SlicingSpec()],
+        metrics_specs=[MetricsSpec(metrics=[config("EqualErrorRate", name="error")])],
     )
     found = tfma.analyze_raw_data(pairs, eval_config, output_path=str(tmp_path))
     wanted = expected(pairs.label.to_numpy(), pairs.candidate_score.to_numpy(np.float64))["eer"]

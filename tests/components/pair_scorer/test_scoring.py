@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
+from components.local_beam import in_process_pipeline
 from components.pair_scorer import scoring
 from components.pair_scorer.config import ScoringConfig
 from components.pair_scorer.executor import PairScorerExecutor
@@ -69,7 +69,7 @@ def read(folder: Path) -> list[dict[str, list]]:
 
 def score(tmp_path: Path, images: list[str], pairs: list[str], *models: Path) -> dict[str, int]:
     """Runs the pipeline; returns its counters."""
-    pipeline = beam.Pipeline()
+    pipeline = in_process_pipeline()
     paths = tuple(str(model / "Format-Serving") for model in models)
     score_split(pipeline, "test", images, pairs, paths, str(tmp_path / "scored"), 2**20)
     result = pipeline.run()

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
 
 from components.report.tfma_page import front_end, slicing_metrics, tfma_page
 
@@ -33,7 +34,7 @@ def evaluation(tmp_path_factory):
         slicing_specs {}
         slicing_specs { feature_keys: "hair" }
         """,
-        tfma.EvalConfig(),
+        EvalConfig(),
     )
     tfma.analyze_raw_data(frame, config, output_path=str(folder))
     return folder

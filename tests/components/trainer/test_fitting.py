@@ -100,7 +100,9 @@ def test_a_loss_that_explodes_says_what_to_change(data, tmp_path):
         **{**SMALL, "network": {**SMALL["network"], "batch_norm": False, "normalize": False}},
         optimizer={"learning_rate": 1.0, "weight_decay": 1e30, "warmup": 0},
     )
-    with pytest.raises(ValueError, match=r"no epoch with a finite loss; lower .*learning_rate"):
+    with pytest.raises(
+        ValueError, match=r"no epoch with a finite loss and finite weights; lower .*learning_rate"
+    ):
         fit(chosen, *data, tmp_path)
 
 

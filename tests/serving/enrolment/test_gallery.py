@@ -131,6 +131,9 @@ def test_no_product_is_above_its_bound():
         assert (bounds <= products + 4.2 * 32**0.5 / 254 * lengths).all()
 
 
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="None is immortal from Python 3.12 on: nothing counts it"
+)
 def test_searches_take_no_references_that_are_not_theirs():
     random = np.random.default_rng(0)
     gallery = Gallery(["x"] * 2000, spread_evenly(random).astype(np.float32))

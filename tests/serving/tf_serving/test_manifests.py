@@ -8,7 +8,6 @@ import pytest
 import yaml
 from google.protobuf import (
     descriptor_pb2,
-    descriptor_pool,
     message_factory,
     text_format,
     wrappers_pb2,
@@ -29,7 +28,9 @@ def official_messages():
     file = descriptor_pb2.FileDescriptorProto(
         name="schemas_for_test.proto", package="schemas_for_test", syntax="proto3"
     )
-    file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
+    needed = descriptor_pb2.FileDescriptorProto()
+    wrappers_pb2.DESCRIPTOR.CopyToProto(needed)
+    file.dependency.append(needed.name)
     wrapped = ".google.protobuf.Int64Value"
     fields = {
         "BatchingParameters": [
@@ -58,13 +59,8 @@ def official_messages():
                 type_name=type_name or None,
                 label=FIELD.LABEL_OPTIONAL,
             )
-    pool = descriptor_pool.Default()
-    pool.Add(file)
-    factory = message_factory.MessageFactory(pool)
-    return {
-        name: factory.GetPrototype(pool.FindMessageTypeByName(f"schemas_for_test.{name}"))
-        for name in fields
-    }
+    made = message_factory.GetMessages([needed, file])
+    return {name: made[f"schemas_for_test.{name}"] for name in fields}
 
 
 MESSAGES = official_messages()
