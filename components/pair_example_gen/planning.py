@@ -185,7 +185,8 @@ def _sampled(
     seed: list[int],
 ) -> Pairs:
     positions = np.flatnonzero(usable)
-    _, codes = np.unique([images[index].identity for index in positions], return_inverse=True)
+    identities = np.array([images[index].identity for index in positions.tolist()])
+    _, codes = np.unique(identities, return_inverse=True)
     first, second, label = sample_pairs(codes, count, seed)
     if len(label) < count // 2 * 2:
         _, sizes = np.unique(codes, return_counts=True)

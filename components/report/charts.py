@@ -9,6 +9,7 @@ threshold, is a slider of the page.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -31,7 +32,8 @@ _VARIABLES = {
 }
 _INK, _MUTED, _LINE, SAME, DIFFERENT, THIRD, _PAGE = _VARIABLES
 
-_STYLE = {
+# Any: Matplotlib's types know each key, and mypy takes these for text.
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 9,
@@ -115,7 +117,7 @@ def _chart(name: str, description: str, draw: Callable[[Axes], None]) -> Markup:
     return Markup(svg.replace("<svg ", label, 1))
 
 
-def _legend(axes: Axes, place: str) -> None:
+def _legend(axes: Axes, place: Literal["lower right", "lower left", "upper left"]) -> None:
     axes.legend(loc=place, labelcolor=_INK)
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -89,7 +90,7 @@ class Checkpoint:
             return
         meta = asdict(progress)
         meta["kept"] = len(meta.pop("best"))
-        arrays = {"progress": np.array(json.dumps(meta))}
+        arrays: dict[str, Any] = {"progress": np.array(json.dumps(meta))}
         for group, values in (
             ("model", [variable.numpy() for variable in model.variables]),
             ("optimizer", [variable.numpy() for variable in model.optimizer.variables]),

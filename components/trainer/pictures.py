@@ -51,7 +51,7 @@ def distance_histogram(
     """
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
-    bins = np.linspace(distances.min(), np.percentile(distances, 99.9), 60)
+    bins = np.linspace(distances.min(), np.percentile(distances, 99.9), 60).tolist()
     for label, name, colour in ((1, "same", "tab:green"), (0, "different", "tab:red")):
         chosen = distances[labels == label]
         axes.hist(chosen, bins=bins, alpha=0.55, density=True, label=name, color=colour)

@@ -2,7 +2,6 @@
 
 import datetime
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -265,7 +264,7 @@ class TemplateStore:
             .order_by(_TEMPLATES.c.id)
         )
         with self._engine.connect() as connection:
-            rows: Sequence[sa.Row[tuple[int, str, bytes]]] = connection.execute(query).all()
+            rows: list[tuple[int, str, bytes]] = [tuple(row) for row in connection.execute(query)]
         opened = [
             self._cipher.decrypt(sealed, _belongs_to(identity, made_by))
             for _, identity, sealed in rows
