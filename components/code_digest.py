@@ -1,15 +1,20 @@
 """A digest of source code, for the cache: TFX's cache key sees no code behind a dotted path."""
 
 import hashlib
+from importlib import metadata
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent
+# What one release computes is not taken for what another would.
+_LIBRARIES = ("tensorflow", "tfx")
 # Code, and what the report's pages are made from.
 _SOURCE = frozenset((".py", ".j2", ".css", ".js"))
 
 
 def code_digest(*parts: str) -> str:
-    """The SHA-256 of the source files of some parts of ``components``, as 16 hex digits.
+    """The SHA-256 of some parts of ``components``, and of what they run on, as 16 hex digits.
+
+    It changes with any of their source files, and with the versions of TensorFlow and TFX.
 
     Args:
       *parts: Names below ``components``: a folder (all its source files) or a module.
@@ -29,6 +34,8 @@ def code_digest(*parts: str) -> str:
                 f"components has no part {part!r}: neither {folder} nor {module}"
             )
     digest = hashlib.sha256()
+    for library in _LIBRARIES:
+        digest.update(f"{library}=={metadata.version(library)}\0".encode())
     for file in sorted(set(files)):
         digest.update(str(file.relative_to(_ROOT)).encode() + b"\0")
         digest.update(hashlib.sha256(file.read_bytes()).digest())

@@ -23,9 +23,10 @@ def read_tfrecords(files: Sequence[str]) -> "tf.data.Dataset":
 def without_autotune(dataset: "tf.data.Dataset") -> "tf.data.Dataset":
     """The same data set, and all that are made of it, without the tuning of its parallelism.
 
-    Tuning runs in a thread that sleeps twice as long each time. With TensorFlow 2.16, who deletes
-    an iterator now and then has to wait until that thread wakes by itself: as long again as the
-    iterator has lived, while the cores idle. No data set here leaves it a number to tune.
+    Tuning runs in a thread that sleeps twice as long each time. With TensorFlow 2.16, and still
+    with 2.21, who deletes an iterator now and then has to wait until that thread wakes by itself:
+    as long again as the iterator has lived, while the cores idle. No data set here leaves it a
+    number to tune.
     """
     import tensorflow as tf
 

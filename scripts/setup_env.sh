@@ -5,6 +5,7 @@
 # The newest Python that can be used here is taken; PYTHON=python3.12 (a name or a path) overrides.
 # Needs bash, some Python 3 with pip, and a C++ compiler. A second call finds nothing to do and
 # returns at once.
+#   scripts/setup_env.sh --explain    says which stack it would take and why, and changes nothing
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -47,7 +48,12 @@ up_to_date() {
     [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]
 }
 
-up_to_date && exit 0
+case "${1:-}" in
+    --explain) explain=1 ;;
+    "") explain= ;;
+    *) fail "unknown argument '$1'; there is --explain only" ;;
+esac
+[ -n "$explain" ] || ! up_to_date || exit 0
 
 case "$(uname -s) $(uname -m)" in
     "Linux x86_64") ;;
@@ -56,7 +62,7 @@ esac
 
 # Two calls at once: the second waits, and then finds nothing to do.
 mkdir -p .cache
-if command -v flock >/dev/null; then
+if [ -z "$explain" ] && command -v flock >/dev/null; then
     exec 9>.cache/setup.lock
     if ! flock -n 9; then
         say "another set-up is going on, waiting for it"
@@ -144,7 +150,9 @@ choose_python() {
             3.12 | 3.13)
                 [ -z "$refused" ] || fail "PYTHON is '$PYTHON', CPython $version, but $refused; give a CPython 3.10, or unset PYTHON" ;;
             3.10) ;;
-            *) fail "PYTHON is '$PYTHON', which is ${version:+CPython $version}${version:-no CPython that runs}; give a CPython 3.13, 3.12 or 3.10" ;;
+            *)
+                [ -z "$version" ] || version="CPython $version"
+                fail "PYTHON is '$PYTHON', which is ${version:-no CPython that runs}; give a CPython 3.13, 3.12 or 3.10" ;;
         esac
         python=$("$python" -c 'import sys; print(sys.executable)')
         why="PYTHON asks for it"
@@ -162,6 +170,10 @@ choose_python() {
 }
 
 fetch_python() {
+    if [ -n "$explain" ]; then
+        python= version=$1
+        return
+    fi
     say "no CPython $1 here, fetching one through uv"
     "$uv" python install --quiet "$1" ||
         fail "CPython $1 was neither found nor fetched; install it (pyenv install $1) and call again"
@@ -178,14 +190,15 @@ check_compiler() {
         fail "no $headers/Python.h, which one package needs; install Python's headers (for example: apt-get install python3-dev)"
 }
 
-fetch_uv
+[ -n "$explain" ] || fetch_uv
 choose_python
-version=$(version_of "$python")
+[ -z "$python" ] || version=$(version_of "$python")
 case "$version" in
     3.10) stack="old stack (tfx 1.16)" lock=requirements-py310.lock ;;
     *) stack="default stack (tfx 1.21)" lock=requirements.lock ;;
 esac
 say "$stack on CPython $version: $why"
+[ -z "$explain" ] || exit 0
 check_compiler
 say "installing $lock into $venv with $python"
 rm -f "$stamp" # An interrupted set-up starts again.

@@ -11,7 +11,7 @@ from components.code_digest import code_digest
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package of two parts, in the place of ``components``."""
+    """A package of two parts, in the place of ``components``, and versions of libraries."""
     files = {
         "eyes/__init__.py": "",
         "eyes/left.py": "x = 1\n",
@@ -23,11 +23,13 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(module, "_ROOT", tmp_path)
+    versions = {"tensorflow": "2.0.0", "tfx": "3.0.0"}
+    monkeypatch.setattr(module.metadata, "version", versions.__getitem__)
     return tmp_path
 
 
 def test_it_is_the_hash_of_each_name_and_content_in_order(root: Path) -> None:
-    expected = hashlib.sha256()
+    expected = hashlib.sha256(b"tensorflow==2.0.0\0tfx==3.0.0\0")
     for name, text in [
         ("eyes/__init__.py", b""),
         ("eyes/deep/right.py", b"x = 2\n"),
@@ -61,6 +63,16 @@ def test_a_new_name_changes_it_and_what_is_no_code_does_not(root: Path) -> None:
     assert code_digest("eyes") == before
     (root / "eyes" / "left.py").rename(root / "eyes" / "mouth.py")
     assert code_digest("eyes") != before
+
+
+@pytest.mark.parametrize("library", ["tensorflow", "tfx"])
+def test_another_version_of_a_library_changes_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    before = code_digest("nose")
+    newer = {"tensorflow": "2.0.0", "tfx": "3.0.0", library: "9.0.0"}
+    monkeypatch.setattr(module.metadata, "version", newer.__getitem__)
+    assert code_digest("nose") != before
 
 
 def test_a_part_that_does_not_exist_is_named(root: Path) -> None:
