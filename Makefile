@@ -4,6 +4,8 @@ CONFIG ?= pipeline/configs/synthetic.yaml
 ENGINE ?= local
 # What `make benchmark` measures.
 BENCH ?= scoring growth training
+# What `make image` calls what it builds.
+IMAGE ?= faceauth:latest
 # More arguments for pytest, for example ARGS="-k metrics".
 ARGS ?=
 
@@ -12,10 +14,10 @@ BIN := .venv/bin
 
 .PHONY: help
 help:  ## Say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup:  ## Build .venv from requirements.lock; at once when it is up to date
+setup:  ## Build .venv from a lock file; at once when it is up to date
 	@scripts/setup_env.sh
 
 .PHONY: run
@@ -64,6 +66,10 @@ benchmark: setup  ## Measure scoring, growth and training on this machine: BENCH
 test: setup  ## Run the tests, but those that take over a minute for themselves
 	@$(BIN)/pytest -m "not slow" $(ARGS)
 
+.PHONY: test-default-stack
+test-default-stack:  ## Run the tests on Debian 13 and the default stack, from an older system
+	@scripts/debian13.sh make test ARGS='$(ARGS)'
+
 .PHONY: test-all
 test-all: setup  ## Run every test
 	@$(BIN)/pytest $(ARGS)
@@ -80,8 +86,14 @@ format: setup  ## Put the code into ruff's format
 	@$(BIN)/ruff format .
 
 .PHONY: lock
-lock: setup  ## Resolve setup.py into requirements.lock again, after changing a dependency
+lock: setup  ## Resolve setup.py into both lock files again, after changing a dependency
 	@scripts/lock.sh
+
+.PHONY: image
+image:  ## Build the container image of the default stack, with Docker or Podman: IMAGE=name:tag
+	@engine=$$(command -v podman || command -v docker) || \
+		{ echo "make image needs Docker or Podman, and neither is here" >&2; exit 1; }; \
+	"$$engine" build --tag $(IMAGE) .
 
 .PHONY: ci
 ci:  ## What continuous integration does: the tests, then whole pipelines
