@@ -2,7 +2,7 @@
 
 The config's section ``kubeflow`` (or ``FACEAUTH__KUBEFLOW__IMAGE`` and so on) has to give:
 
-* ``image``: a container image with this package and its lock file's, for every step: ``make image``.
+* ``image``: a container image with this package and its lock file, for every step (``make image``).
 * ``pipeline_root``: a folder on a volume that every pod mounts. Our components open plain paths, so
   a bucket has to be mounted (Vertex AI shows each one below ``/gcs``, Cloud Storage FUSE does the
   same on GKE); ``gs://`` itself does not do. A spec does not say which volumes to mount: set it for
