@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from components.decision.reference import reference_sweep
 from components.metrics import roc
-from components.metrics.decision import reference_sweep
 from components.report import charts, measures
 from components.report.face_pairs import WorstPair
 from components.report.scored_pairs import ScoredPairs
