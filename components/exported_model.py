@@ -12,9 +12,8 @@ PAIR_BATCH: Final = 16_384
 
 # Records beside the graph, JSON files that a server passes over.
 EXTRA: Final = "assets.extra"
-TRAINED_FILE: Final = "trained.json"  # {"comparer": "plda", ...}
-PUBLISHED_FILE: Final = "published.json"  # {"comparer": ..., "threshold": ..., "source": ...}
-DECISION_FILE: Final = "decision.json"
+NETWORK_FILE: Final = "network.json"  # what embeds, and how embeddings are compared
+DECISION_FILE: Final = "decision.json"  # what the threshold is, and where it is from
 
 
 class ExportedModel:
@@ -97,6 +96,21 @@ def read_record(model: str | Path, name: str) -> dict[str, Any] | None:
         raise ValueError(
             f"{path} is not JSON ({error}); take the model from where it was"
         ) from None
+
+
+def network_of(model: str | Path) -> dict[str, Any]:
+    """A model's ``network.json``.
+
+    Raises:
+      ValueError: There is none.
+    """
+    record = read_record(model, NETWORK_FILE)
+    if record is None:
+        raise ValueError(
+            f"{model} holds no {EXTRA}/{NETWORK_FILE}; it is not a model that Trainer wrote, or "
+            "an older one: train it again"
+        )
+    return record
 
 
 def record_text(content: dict[str, Any]) -> str:

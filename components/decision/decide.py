@@ -1,7 +1,7 @@
 """Decides: from distances of pairs and an objective to threshold, slope and what they rest on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +10,6 @@ from components.decision.config import DecisionConfig
 from components.decision.interval import threshold_interval
 from components.decision.slope import fit_slope
 from components.decision.threshold import Decision, check_both, choose_threshold
-from components.exported_model import PUBLISHED_FILE, read_record
 from components.metrics.bootstrap import Interval, bootstrap
 from components.metrics.resolution import smallest_rate, trials_for
 from components.metrics.roc import counts_at
@@ -57,21 +56,24 @@ class Made:
     record: dict[str, Any]
 
 
-def published_of(model: str | Path) -> Published | None:
+def published_of(network: Mapping[str, Any]) -> Published | None:
     """The threshold that came with a model's network; None where there is none.
 
+    Args:
+      network: The model's ``network.json``.
+
     Raises:
-      ValueError: Its record is not one.
+      ValueError: It is not whole.
     """
-    record = read_record(model, PUBLISHED_FILE)
+    record = network.get("published_threshold")
     if record is None:
         return None
     try:
         return Published(record["comparer"], float(record["threshold"]), record["source"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{PUBLISHED_FILE} of {model} is {record}, which lacks something ({error!r}); it must "
-            "hold comparer, threshold and source"
+            f"published_threshold in network.json is {record}, which lacks something ({error!r}); "
+            "it must hold comparer, threshold and source"
         ) from None
 
 

@@ -14,7 +14,7 @@ from components.decision.decide import Made, decide, published_of
 from components.decision.pictures import distance_histogram
 from components.decision.reference import format_reference_table, reference_sweep
 from components.decision.saved_model import write_decision
-from components.exported_model import TRAINED_FILE, read_record
+from components.exported_model import network_of
 from components.progress import say
 from components.val_scorer.calibration_pairs import PLAIN, CalibrationPairs
 
@@ -38,18 +38,13 @@ class DecisionExecutor(BaseExecutor):
         )
         config = DecisionConfig.model_validate_json(exec_properties["decision"])
         trained = _serving_folder(input_dict, "trained_model")
-        record = read_record(trained, TRAINED_FILE)
-        if record is None:
-            raise ValueError(
-                f"{trained} holds no assets.extra/{TRAINED_FILE}; it is not a model that Trainer "
-                "wrote: run Trainer again"
-            )
+        network = network_of(trained)
         made = decide(
             pairs,
             config,
-            record["comparer"],
+            network["comparer"],
             origin={"split": features.VAL},
-            published=published_of(trained),
+            published=published_of(network),
         )
         output = artifact_utils.get_single_uri(output_dict["model"])
         write_decision(

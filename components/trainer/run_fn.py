@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import features
-from components.exported_model import TRAINED_FILE
+from components.exported_model import NETWORK_FILE
 from components.progress import say
 from components.trainer import pictures
 from components.trainer.arrays import read_images, read_pairs
@@ -110,7 +110,12 @@ def run_fn(fn_args: Any) -> None:
         tft.TFTransformOutput(fn_args.transform_graph_path), image_config
     )
     verifier = Verifier(prepare, embedder, comparer, embedder.size, tracked=[layer])
-    trained = {"comparer": config.chosen_comparer}
-    save_verifier(verifier, fn_args.serving_model_dir, {TRAINED_FILE: trained})
+    network = {
+        "name": config.network.name,
+        "embedding_size": embedder.size,
+        "comparer": config.chosen_comparer,
+        "published_threshold": None,
+    }
+    save_verifier(verifier, fn_args.serving_model_dir, {NETWORK_FILE: network})
     checkpoint.delete()
     say(f"best epoch {best + 1}")
