@@ -10,7 +10,7 @@ from components.decision.config import DecisionConfig
 from components.decision.interval import threshold_interval
 from components.decision.slope import fit_slope
 from components.decision.threshold import Decision, check_both, choose_threshold
-from components.metrics.bootstrap import Interval, bootstrap
+from components.metrics.bootstrap import bootstrap
 from components.metrics.resolution import smallest_rate, trials_for
 from components.metrics.roc import counts_at
 from components.val_scorer.ageing import STRENGTHS
@@ -258,25 +258,27 @@ def _rates(pairs: CalibrationPairs, threshold: float) -> dict[str, list[float] |
         fars=(),
         replicates=500,
     )
+    trials = {"fmr": pairs.couples, "fnmr": pairs.people}
     return {
-        "fmr": rate_interval(found["fmr"], pairs.couples),
-        "fnmr": rate_interval(found["fnmr"], pairs.people),
+        name: rate_with_interval(found[name].value, found[name].low, found[name].high, number)
+        if found[name].replicates and not np.isnan(found[name].value)
+        else None
+        for name, number in trials.items()
     }
 
 
-def rate_interval(interval: Interval, trials: int) -> list[float] | None:
-    """An error rate as ``[value, low, high]``; None where there is none.
+def rate_with_interval(value: float, low: float, high: float, trials: int) -> list[float]:
+    """An error rate as ``[value, low, high]``.
 
     Where no error occurred, resampling finds none either, and the upper end is the rule of three's.
 
     Args:
-      interval: From ``bootstrap``.
+      value: The rate.
+      low: Lower end of its interval, from ``bootstrap``.
+      high: Upper end.
       trials: Couples of people for FMR, people for FNMR.
     """
-    if not interval.replicates or np.isnan(interval.value):
-        return None
-    high = interval.high if interval.value else smallest_rate(trials)
-    return [interval.value, interval.low, high]
+    return [value, low, high if value else smallest_rate(trials)]
 
 
 def _warnings(record: dict[str, Any], pairs: CalibrationPairs, config: DecisionConfig) -> list[str]:

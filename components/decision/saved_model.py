@@ -49,7 +49,7 @@ def write_decision(
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(model, partial, ignore=_variables_of(model))
     _write_variables(partial, values)
-    _renew_fingerprint(partial)
+    renew_fingerprint(partial)
     (partial / EXTRA).mkdir(exist_ok=True)
     (partial / EXTRA / DECISION_FILE).write_text(record_text(record), encoding="utf-8")
     os.replace(partial, folder)
@@ -88,7 +88,7 @@ def _write_variables(model: Path, values: dict[str, Any]) -> None:
     )
 
 
-def _renew_fingerprint(model: Path) -> None:
+def renew_fingerprint(model: Path) -> None:
     """Makes ``fingerprint.pb`` that of the new variables, as TensorFlow itself computes it."""
     import tensorflow as tf
     from tensorflow.core.protobuf import fingerprint_pb2
