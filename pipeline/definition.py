@@ -181,8 +181,14 @@ def create_pipeline(
             pairs=faces.outputs["pairs"],
             model=trained,
             aged=config.decision.aged,
+            strangers=config.decision.strangers,
             code_digest=code_digest(
-                "val_scorer", "exported_model", "metrics/resolution", "tfrecords", "features"
+                "val_scorer",
+                "pair_example_gen/pairing",
+                "exported_model",
+                "metrics/resolution",
+                "tfrecords",
+                "features",
             ),
         )
     )

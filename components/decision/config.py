@@ -31,7 +31,9 @@ class DecisionConfig(Section):
 
     A parameter is given exactly when its objective is chosen.
 
-    Pairs of n different couples of people can show an FMR of 3 / n and no less. What happens when
+    ``max_far`` looks at more pairs of two people than there are among the val pairs: at
+    ``strangers`` more, spread over all couples of val people. Pairs of n different couples can show
+    an FMR of 3 / n and no less. What happens when
     ``max_far`` is less than that, ``when_unreachable`` says: ``error`` stops the run, ``strictest``
     accepts none of the different pairs and says which FMR that shows.
 
@@ -53,6 +55,8 @@ class DecisionConfig(Section):
     same_prior: float | None = Field(default=None, gt=0, lt=1)
     when_unreachable: Literal["error", "strictest"] = "error"
     aged: tuple[Ageing, ...] = ("blur", "noise", "jpeg", "gamma", "small")
+    # Pairs of two val people that are looked at beside the val pairs, by ``max_far`` alone.
+    strangers: int = Field(default=50_000, ge=0)
     # With fewer people in the val pairs, a network's published threshold is taken if it has one.
     min_people: int = Field(default=10, ge=2)
 

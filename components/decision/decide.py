@@ -77,6 +77,11 @@ def published_of(network: Mapping[str, Any]) -> Published | None:
         ) from None
 
 
+def used_pairs(pairs: CalibrationPairs, config: DecisionConfig) -> CalibrationPairs:
+    """Those pairs that the objective looks at: the added ones only count for a false match rate."""
+    return pairs.given() if config.max_far is None else pairs
+
+
 def granted_fmr(pairs: CalibrationPairs, config: DecisionConfig) -> float | None:
     """The false match rate that is decided for: the one asked, or the smallest that can be shown.
 
@@ -126,6 +131,7 @@ def decide(
     Raises:
       ValueError: The pairs cannot show what is asked.
     """
+    pairs = used_pairs(pairs, config)
     genuine = int(pairs.labels.sum())
     impostors = len(pairs.labels) - genuine
     usable = published if published and published.comparer == comparer else None
@@ -224,6 +230,7 @@ def _shared(
             "images": pairs.images,
             "pairs": len(pairs.labels),
             "same": int(pairs.labels.sum()),
+            "added": int(pairs.added.sum()),
             "sha256": pairs.digest(),
         },
         "confusion": {name: int(getattr(at, name)[0]) for name in ("tp", "fp", "fn", "tn")},

@@ -10,7 +10,7 @@ from tfx.utils import path_utils
 
 from components import features
 from components.decision.config import DecisionConfig
-from components.decision.decide import Made, decide, published_of
+from components.decision.decide import Made, decide, published_of, used_pairs
 from components.decision.pictures import distance_histogram
 from components.decision.reference import format_reference_table, reference_sweep
 from components.decision.saved_model import write_decision
@@ -54,7 +54,7 @@ class DecisionExecutor(BaseExecutor):
             made.slope,
             made.record,
         )
-        _show(pairs, made, Path(output), str(config))
+        _show(used_pairs(pairs, config), made, Path(output), str(config))
 
 
 def _serving_folder(inputs: Artifacts, key: str) -> str:

@@ -146,5 +146,5 @@ def score_photos(
 
     pairs = list(zip(left.ids[left.a].tolist(), left.ids[left.b].tolist(), strict=True))
     labels = (left.identities[left.a] == left.identities[left.b]).astype(np.int64)
-    scored = score_copies(model, files(), pairs, labels, identity_of.__getitem__, ageings, say)
+    scored = score_copies(model, files(), pairs, labels, identity_of.__getitem__, ageings, say=say)
     return scored, unusable

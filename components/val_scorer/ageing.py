@@ -35,12 +35,18 @@ def aged(data: bytes, ageing: str, image_id: str) -> bytes:
 
     Args:
       data: A JPEG or PNG file; what EXIF says is ignored, as it is by the model.
-      ageing: Of ``STRENGTHS``.
+      ageing: Of ``STRENGTHS``, or several of them with ``+`` between, one after the other.
       image_id: Chance is seeded by it.
 
     Returns:
-      A JPEG file for ``jpeg``, else PNG.
+      A JPEG file where ``jpeg`` is the last, else PNG.
     """
+    for one in ageing.split("+"):
+        data = _aged_once(data, one, image_id)
+    return data
+
+
+def _aged_once(data: bytes, ageing: str, image_id: str) -> bytes:
     from PIL import Image
 
     opened = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))

@@ -16,6 +16,7 @@ import numpy as np
 
 from components.exported_model import EMBED_BATCH, ExportedModel
 from components.metrics import resolution
+from components.pair_example_gen.pairing import draw_pairs, possible_pairs
 from components.val_scorer.ageing import aged
 
 PLAIN: Final = "plain"
@@ -34,6 +35,9 @@ class CalibrationPairs:
       a: int64 ``[P]``, the row of each pair's first image.
       b: int64 ``[P]``, of its second.
       labels: int64 ``[P]``, 1 same, 0 different.
+      added: bool ``[P]``, pairs of two people that nobody asked for. There are as many as photos
+        allow, and a false match rate is the better known the more there are; but with them, the
+        pairs no longer have the mix of same and different that was asked for.
       distances: float32 ``[P]`` each: ``plain``, of the images as they are, and by the name of an
         ageing, of their copies: both images of a pair are aged.
     """
@@ -43,6 +47,7 @@ class CalibrationPairs:
     a: np.ndarray
     b: np.ndarray
     labels: np.ndarray
+    added: np.ndarray
     distances: dict[str, np.ndarray]
 
     @property
@@ -69,6 +74,19 @@ class CalibrationPairs:
     def images(self) -> int:
         """How many images the pairs name."""
         return len(np.union1d(self.a, self.b))
+
+    def given(self) -> "CalibrationPairs":
+        """Without the pairs that were added."""
+        kept = ~self.added
+        return CalibrationPairs(
+            self.ids,
+            self.identities,
+            self.a[kept],
+            self.b[kept],
+            self.labels[kept],
+            self.added[kept],
+            {kind: values[kept] for kind, values in self.distances.items()},
+        )
 
     def digest(self) -> str:
         """SHA-256 of which pairs these are, whatever their order, as 64 hex digits."""
@@ -109,6 +127,7 @@ def score_copies(
     labels: np.ndarray,
     identity_of: Callable[[str], str],
     ageings: Sequence[str],
+    strangers: int = 0,
     say: Say = lambda done, total: None,
 ) -> CalibrationPairs:
     """Embeds each image once, and each of its aged copies, and compares pair by pair.
@@ -125,6 +144,8 @@ def score_copies(
       labels: int ``[P]``, 1 same.
       identity_of: Who an image shows, by its id; asked when the images have been read.
       ageings: Of ``ageing.STRENGTHS``.
+      strangers: Add so many pairs of two people, spread over all couples of people, from the images
+        at hand; fewer where there are not so many.
       say: Is told how many of how many images are done.
 
     Raises:
@@ -159,12 +180,32 @@ def score_copies(
             f"a pair names image {names[~seen][0]!r}, which is not among the images; make images "
             "and pairs in one PairExampleGen run"
         )
+    identities = np.array([identity_of(str(name)) for name in names])
     a, b = index.reshape(-1, 2).T.astype(np.int64)
+    more_a, more_b = _strangers(identities, strangers, a, b)
+    added = np.repeat([False, True], [len(a), len(more_a)])
+    a, b = np.concatenate([a, more_a]), np.concatenate([b, more_b])
     return CalibrationPairs(
         ids=names,
-        identities=np.array([identity_of(str(name)) for name in names]),
+        identities=identities,
         a=a,
         b=b,
-        labels=np.asarray(labels, np.int64),
+        labels=np.concatenate([np.asarray(labels, np.int64), np.zeros(len(more_a), np.int64)]),
+        added=added,
         distances={kind: model.distances(table, table, a, b) for kind, table in tables.items()},
     )
+
+
+def _strangers(
+    identities: np.ndarray, count: int, a: np.ndarray, b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of two people, without those that are there already."""
+    _, people, sizes = np.unique(identities, return_inverse=True, return_counts=True)
+    _, different = possible_pairs(sizes)
+    first, second, _ = draw_pairs(people, 0, min(count, different), seed=0)
+
+    def number(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.minimum(one, other) * len(identities) + np.maximum(one, other)
+
+    new = ~np.isin(number(first, second), number(a, b))
+    return first[new], second[new]

@@ -16,6 +16,7 @@ class ValScorerSpec(ComponentSpec):
 
     PARAMETERS = {
         "aged": ExecutionParameter(type=str),
+        "strangers": ExecutionParameter(type=int),
         "code_digest": ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -37,6 +38,7 @@ class ValScorer(base_component.BaseComponent):
       pairs: From PairExampleGen.
       model: From Trainer.
       aged: Which copies, of ``ageing.STRENGTHS``.
+      strangers: How many pairs of two people to add to the val pairs, for the false match rate.
       code_digest: Of the source, for the cache.
     """
 
@@ -49,6 +51,7 @@ class ValScorer(base_component.BaseComponent):
         pairs: BaseChannel,
         model: BaseChannel,
         aged: Sequence[str],
+        strangers: int,
         code_digest: str,
     ):
         super().__init__(
@@ -57,6 +60,7 @@ class ValScorer(base_component.BaseComponent):
                 pairs=pairs,
                 model=model,
                 aged=json.dumps(list(aged)),
+                strangers=strangers,
                 code_digest=code_digest,
                 calibration_pairs=Channel(type=CalibrationPairs),
             )

@@ -54,6 +54,7 @@ class ValScorerExecutor(BaseExecutor):
             np.array(labels),
             identities.__getitem__,
             json.loads(exec_properties["aged"]),
+            exec_properties["strangers"],
             lambda done, total: say(f"{done:,} of {total:,} val images, with their aged copies"),
         )
         found.save(artifact_utils.get_single_uri(output_dict["calibration_pairs"]))

@@ -185,6 +185,7 @@ def test_the_same_definition_has_the_same_keys(tree: Tree) -> None:
         ("TRAINING__OPTIMIZER__EMA", "0.5", {"Trainer"}),
         ("DECISION__OBJECTIVE", "eer", {"Decision"}),
         ("DECISION__AGED", "[blur]", {"ValScorer", "Decision"}),
+        ("DECISION__STRANGERS", "9", {"ValScorer", "Decision"}),
         ("EVALUATION__THRESHOLDS", "[{metric: recall, min: 0.1}]", {"Evaluator"}),
         ("SERVING__MODEL_NAME", "other", {"ServingCheck", "Pusher"}),
         ("SERVING__LOCAL_CHECK__PAIRS", "4", {"ServingCheck"}),

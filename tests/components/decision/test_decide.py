@@ -1,5 +1,6 @@
 """What is decided, and what the record says of it, by hand."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -28,6 +29,7 @@ def pairs_of(people: int, near: float = 1.0, **aged: float) -> CalibrationPairs:
         a=np.array([*(2 * np.arange(people)), *(2 * first for first, _ in couples)]),
         b=np.array([*(2 * np.arange(people) + 1), *(2 * second for _, second in couples)]),
         labels=np.array([1] * people + [0] * len(couples)),
+        added=np.zeros(people + len(couples), bool),
         distances={"plain": distances}
         | {name: np.float32(distances - nearer) for name, nearer in aged.items()},
     )
@@ -120,6 +122,18 @@ def test_or_none_of_the_different_pairs_is_accepted_and_the_record_says_what_tha
         "different pairs is accepted, which shows an FMR of at most 0.016"
     )
     assert "rests on 20 people" in made.record["warnings"][1]
+
+
+def test_added_strangers_count_for_a_false_match_rate_alone():
+    pairs = pairs_of(30)
+    # All couples but the first ten were added.
+    added = dataclasses.replace(pairs, added=np.arange(len(pairs.labels)) >= 30 + 10)
+    record = decide(added, DecisionConfig(), "cosine").record
+    origin = record["calibrated_on"]
+    assert (origin["pairs"], origin["couples"], origin["added"]) == (40, 10, 0)
+    config = MAX_FAR.model_copy(update={"max_far": 0.0069})
+    origin = decide(added, config, "cosine").record["calibrated_on"]
+    assert (origin["pairs"], origin["couples"], origin["added"]) == (465, 435, 425)
 
 
 def test_many_people_and_a_reachable_rate_need_no_warning():

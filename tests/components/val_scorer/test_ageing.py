@@ -72,6 +72,13 @@ def test_small_averages_blocks():
     assert pixels(aged(png(blocks), "small", "x")).tolist() == [[10, 200], [90, 30]]
 
 
+def test_several_come_one_after_the_other():
+    data = png(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8))
+    both = aged(data, "small+jpeg", "x")
+    assert both == aged(aged(data, "small", "x"), "jpeg", "x")
+    assert pixels(both).shape == (16, 16)
+
+
 def test_large_images_are_reduced_first_by_a_whole_number():
     # 1600 // 512 = 3.
     large = np.zeros((900, 1600), np.uint8)

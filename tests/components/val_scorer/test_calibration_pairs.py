@@ -34,11 +34,11 @@ class MeanGrey:
         return np.abs(first[a] - second[b])[:, 0]
 
 
-def score(pairs, ageings=(), images=None):
+def score(pairs, ageings=(), images=None, strangers=0):
     model = MeanGrey()
     images = images or [(name, png(grey)) for name, grey in GREYS.items()]
     labels = np.array([int(a[:3] == b[:3]) for a, b in pairs])
-    found = score_copies(model, images, pairs, labels, lambda name: name[:3], ageings)
+    found = score_copies(model, images, pairs, labels, lambda name: name[:3], ageings, strangers)
     return model, found
 
 
@@ -72,7 +72,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     found.save(tmp_path / "artifact")
     loaded = CalibrationPairs.load(tmp_path / "artifact")
     assert [path.name for path in (tmp_path / "artifact").iterdir()] == ["pairs.npz"]
-    for name in ("ids", "identities", "a", "b", "labels"):
+    for name in ("ids", "identities", "a", "b", "labels", "added"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(found, name))
     assert loaded.distances.keys() == found.distances.keys()
     for kind, distances in found.distances.items():
@@ -83,6 +83,20 @@ def test_the_digest_is_that_of_the_sorted_rows_in_any_order():
     rows = "ada/1\tbob/1\t0\nada/2\tada/1\t1\nbob/1\tada/1\t0\n"
     expected = hashlib.sha256(rows.encode()).hexdigest()
     assert score(PAIRS)[1].digest() == score(PAIRS[::-1])[1].digest() == expected
+
+
+def test_strangers_are_added_once_and_can_be_left_out():
+    pairs = [("ada/1", "bob/1"), ("ada/2", "bob/2")]
+    _, found = score(pairs, ["small"], strangers=100)
+    # Of the four pairs of Ada's and Bob's two images, the two others.
+    assert found.added.tolist() == [False, False, True, True]
+    assert found.labels.tolist() == [0, 0, 0, 0]
+    assert sorted(found.distances["plain"][2:]) == [50, 90]
+    assert len(found.distances["small"]) == 4
+    given = found.given()
+    assert given.distances["plain"].tolist() == [100, 40]
+    assert (len(given.a), len(given.distances["small"])) == (2, 2)
+    assert score(pairs, strangers=0)[1].added.tolist() == [False, False]
 
 
 def test_what_is_missing_is_named():
