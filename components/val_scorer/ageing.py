@@ -60,7 +60,8 @@ def _aged_once(data: bytes, ageing: str, image_id: str) -> bytes:
         made.save(buffer, "JPEG", quality=JPEG)
     else:
         # Nobody keeps it: written fast rather than small.
-        made.save(buffer, "PNG", compress_level=1)
+        # Nobody keeps it: packing takes longer than all else.
+        made.save(buffer, "PNG", compress_level=0)
     return buffer.getvalue()
 
 
