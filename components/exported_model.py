@@ -1,5 +1,6 @@
 """An exported model in use: files to embeddings, embeddings to distances, by the batch."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,12 @@ PAIR_BATCH: Final = 16_384
 EXTRA: Final = "assets.extra"
 NETWORK_FILE: Final = "network.json"  # what embeds, and how embeddings are compared
 DECISION_FILE: Final = "decision.json"  # what the threshold is, and where it is from
+
+VARIABLES: Final = Path("variables", "variables")
+# Where TensorFlow keeps the two variables that are the decision.
+DECISION_KEYS: Final = {
+    name: f"{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in ("threshold", "slope")
+}
 
 
 class ExportedModel:
@@ -79,6 +86,36 @@ class ExportedModel:
             )
             parts.append(found["distance"].numpy())
         return np.concatenate(parts)
+
+
+def read_variables(model: str | Path) -> dict[str, Any]:
+    """All tensors of a SavedModel's checkpoint, by their keys.
+
+    Raises:
+      ValueError: There is none.
+    """
+    import tensorflow as tf
+
+    try:
+        reader = tf.train.load_checkpoint(str(Path(model, VARIABLES)))
+    except (tf.errors.OpError, ValueError) as error:
+        raise ValueError(f"{model} is no SavedModel with variables ({error})") from None
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_dtype_map()}
+
+
+def network_digest(model: str | Path) -> str:
+    """SHA-256 of all of a model but its decision, as 64 hex digits.
+
+    Models of one digest embed alike and find the same distances.
+
+    Raises:
+      ValueError: It has no variables.
+    """
+    digest = hashlib.sha256(Path(model, "saved_model.pb").read_bytes())
+    values = read_variables(model)
+    for name in sorted(values.keys() - set(DECISION_KEYS.values())):
+        digest.update(f"{name}\0".encode() + np.asarray(values[name]).tobytes())
+    return digest.hexdigest()
 
 
 def read_record(model: str | Path, name: str) -> dict[str, Any] | None:

@@ -232,7 +232,12 @@ def create_pipeline(
             baseline_model=baseline,
             scoring=config.scoring,
             code_digest=code_digest(
-                "pair_scorer", "pair_example_gen/records", "tfrecords", "features", "section"
+                "pair_scorer",
+                "pair_example_gen/records",
+                "exported_model",
+                "tfrecords",
+                "features",
+                "section",
             ),
         )
     )

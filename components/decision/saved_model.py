@@ -11,11 +11,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from components.exported_model import DECISION_FILE, EXTRA, record_text
+from components.exported_model import (
+    DECISION_FILE,
+    DECISION_KEYS,
+    EXTRA,
+    VARIABLES,
+    read_variables,
+    record_text,
+)
 
-# Where TensorFlow keeps the variables that ``Verifier`` calls threshold and slope.
-KEYS: Final = {name: f"{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in ("threshold", "slope")}
-_VARIABLES: Final = Path("variables", "variables")
 _FINGERPRINT: Final = "fingerprint.pb"
 
 
@@ -36,14 +40,14 @@ def write_decision(
     """
     model, folder = Path(model), Path(folder)
     values = read_variables(model)
-    missing = set(KEYS.values()) - values.keys()
+    missing = set(DECISION_KEYS.values()) - values.keys()
     if missing:
         raise ValueError(
             f"the model in {model} has no variable for {' and for '.join(sorted(missing))}: its "
             "decision is part of its graph, as this project exported it before; train it again"
         )
     for name, value in (("threshold", threshold), ("slope", slope)):
-        values[KEYS[name]] = np.float32(value)
+        values[DECISION_KEYS[name]] = np.float32(value)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -56,32 +60,17 @@ def write_decision(
 
 
 def _variables_of(model: Path) -> Any:
-    folder = str(model / _VARIABLES.parent)
+    folder = str(model / VARIABLES.parent)
     return lambda place, names: set(names) if place == folder else set()
-
-
-def read_variables(model: str | Path) -> dict[str, Any]:
-    """All tensors of a SavedModel's checkpoint, by their keys.
-
-    Raises:
-      ValueError: There is none.
-    """
-    import tensorflow as tf
-
-    try:
-        reader = tf.train.load_checkpoint(str(Path(model, _VARIABLES)))
-    except (tf.errors.OpError, ValueError) as error:
-        raise ValueError(f"{model} is no SavedModel with variables ({error})") from None
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_dtype_map()}
 
 
 def _write_variables(model: Path, values: dict[str, Any]) -> None:
     import tensorflow as tf
 
-    (model / _VARIABLES.parent).mkdir(exist_ok=True)
+    (model / VARIABLES.parent).mkdir(exist_ok=True)
     names = sorted(values)
     tf.raw_ops.SaveV2(
-        prefix=str(model / _VARIABLES),
+        prefix=str(model / VARIABLES),
         tensor_names=names,
         shape_and_slices=[""] * len(names),
         tensors=[tf.constant(values[name]) for name in names],
@@ -96,7 +85,7 @@ def renew_fingerprint(model: Path) -> None:
     path = model / _FINGERPRINT
     if not path.is_file():
         return
-    index = (model / f"{_VARIABLES}.index").read_bytes()
+    index = (model / f"{VARIABLES}.index").read_bytes()
     [digest] = tf.fingerprint([index]).numpy().view("<u8")
     fingerprint = fingerprint_pb2.FingerprintDef.FromString(path.read_bytes())
     fingerprint.checkpoint_hash = int(digest.item())

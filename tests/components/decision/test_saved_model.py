@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.decision.saved_model import read_variables, renew_fingerprint, write_decision
+from components.decision.saved_model import renew_fingerprint, write_decision
+from components.exported_model import network_digest, read_variables
 
 
 class Trained(tf.Module):
@@ -100,6 +101,16 @@ def test_nothing_else_is_another(trained: Path, decided: Path) -> None:
     assert old.keys() == new.keys()
     differing = {name for name in old if not np.array_equal(old[name], new[name])}
     assert {name.split("/")[0] for name in differing} == {"threshold", "slope"}
+
+
+def test_the_network_is_told_by_all_but_the_decision(
+    trained: Path, decided: Path, tmp_path: Path
+) -> None:
+    assert network_digest(trained) == network_digest(decided)
+    module = Trained()
+    module.weights.assign([[3.0], [5.0]])
+    tf.saved_model.save(module, str(tmp_path / "other"), {"compare": module.compare})
+    assert network_digest(tmp_path / "other") != network_digest(trained)
 
 
 def test_the_fingerprint_is_what_tensorflow_computes(trained: Path, tmp_path: Path) -> None:
