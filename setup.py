@@ -105,7 +105,7 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "faceauth = serving.client.cli:main",
+            "faceauth = pipeline.faceauth:main",
             "faceauth-run = pipeline.run:main",
             "faceauth-data = data.cli:main",
         ]

@@ -74,8 +74,8 @@ def make_model(folder: str, image: dict[str, Any], training: dict[str, Any]) -> 
     vectors = np.random.default_rng(0).normal(size=(512, embedder.size)).astype(np.float32)
     comparer = build_comparer(model, vectors, np.repeat(np.arange(64, dtype=np.int32), 8))
     prepare, layer = prepare_function(_transform(folder, image_config), image_config)
-    verifier = Verifier(prepare, embedder, comparer, embedder.size, 1.0, 1.0, tracked=[layer])
-    save_verifier(verifier, Path(folder, "Format-Serving"), {"threshold": 1.0})
+    verifier = Verifier(prepare, embedder, comparer, embedder.size, [layer], 1.0)
+    save_verifier(verifier, Path(folder, "Format-Serving"), {})
     pixels = tf.TensorSpec([None, *image_config.shape], tf.uint8, name="pixels")
     on_pixels = tf.function(lambda pixels: {"embedding": embedder(pixels)})
     tf.saved_model.save(

@@ -10,6 +10,10 @@ def __getattr__(name: str) -> Any:
     dot, which must also be where the class can be imported from. They are imported when asked for:
     TFX takes half a minute.
     """
+    if name == "CalibrationPairs":
+        from components.val_scorer.artifact import CalibrationPairs
+
+        return CalibrationPairs
     if name == "DataVerdict":
         from components.anomaly_gate.component import DataVerdict
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from components.metrics.decision import DecisionConfig
+from components.decision.config import DecisionConfig
 from components.metrics.fairness import FairnessConfig
 from components.pair_example_gen.config import DataConfig
 from components.pair_scorer.config import ScoringConfig

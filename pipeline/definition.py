@@ -25,6 +25,7 @@ import schemas
 from components import features
 from components.anomaly_gate.component import AnomalyGate
 from components.code_digest import code_digest
+from components.decision.component import Decision
 from components.evaluator.component import Evaluator
 from components.local_beam import IN_PROCESS_RUNNER
 from components.pair_example_gen.component import PairExampleGen
@@ -35,6 +36,7 @@ from components.pusher.component import Pusher
 from components.report.component import Report
 from components.serving_check.component import ServingCheck
 from components.trainer.component import SiameseTrainer, SiameseTuner
+from components.val_scorer.component import ValScorer
 from pipeline.baseline import BlessedBeforeStrategy
 from pipeline.config import PipelineConfig
 from pipeline.evaluation import build_eval_config
@@ -143,9 +145,8 @@ def create_pipeline(
     trainer_code = code_digest(
         "trainer",
         "metrics/roc",
-        "metrics/decision",
-        "metrics/bootstrap",
         "transform",
+        "exported_model",
         "projector",
         "tfrecords",
         "features",
@@ -170,7 +171,6 @@ def create_pipeline(
             transform_graph=transform.outputs["transform_graph"],
             training=config.training,
             image=config.image,
-            decision=config.decision,
             code_digest=trainer_code,
             hyperparameters=tuned,
         ),
@@ -178,7 +178,43 @@ def create_pipeline(
     )
     trainer.add_upstream_node(gates["pairs"])
 
-    model = trainer.outputs["model"]
+    trained = trainer.outputs["model"]
+    val_scorer = add(
+        ValScorer(
+            images=faces.outputs["images"],
+            pairs=faces.outputs["pairs"],
+            model=trained,
+            aged=config.decision.aged,
+            strangers=config.decision.strangers,
+            code_digest=code_digest(
+                "val_scorer",
+                "pair_example_gen/pairing",
+                "exported_model",
+                "metrics/resolution",
+                "tfrecords",
+                "features",
+            ),
+        )
+    )
+    decision = add(
+        Decision(
+            trained_model=trained,
+            calibration_pairs=val_scorer.outputs["calibration_pairs"],
+            decision=config.decision,
+            code_digest=code_digest(
+                "decision",
+                "val_scorer",
+                "metrics/bootstrap",
+                "metrics/resolution",
+                "metrics/roc",
+                "exported_model",
+                "features",
+                "section",
+            ),
+        )
+    )
+    # From here on, the model is the one that decides.
+    model = decision.outputs["model"]
     baseline = None
     if baseline_uri:
         importer = Importer(source_uri=baseline_uri, artifact_type=standard_artifacts.Model)
@@ -200,7 +236,12 @@ def create_pipeline(
             baseline_model=baseline,
             scoring=config.scoring,
             code_digest=code_digest(
-                "pair_scorer", "pair_example_gen/records", "tfrecords", "features", "section"
+                "pair_scorer",
+                "pair_example_gen/records",
+                "exported_model",
+                "tfrecords",
+                "features",
+                "section",
             ),
         )
     )
@@ -231,7 +272,9 @@ def create_pipeline(
             blessing=evaluator.outputs["blessing"],
             attributes=columns,
             run_config=config.model_dump_json(),
-            code_digest=code_digest("report", "projector", "metrics", "tfrecords", "features"),
+            code_digest=code_digest(
+                "report", "projector", "decision", "metrics", "tfrecords", "features"
+            ),
         )
     )
     check = None

@@ -66,13 +66,36 @@ def verification_lines(summary: Mapping[str, Any]) -> list[str]:
     )
     lines += interval_lines((summary.get("pair_sets") or {}).get("overall") or {})
     lines += fairness_lines(summary.get("fairness") or {})
-    if threshold := summary.get("threshold"):
-        lines.append(
-            f"  Decision: same person up to distance {_number(threshold.get('distance'))}, "
-            f"chosen for {threshold.get('objective')} on the val pairs "
-            f"({_number(threshold.get('value'))} there)."
+    return lines + decision_lines(summary.get("threshold") or {})
+
+
+def decision_lines(threshold: Mapping[str, Any]) -> list[str]:
+    """The threshold, what it rests on, and whether the test pairs bear it out."""
+    if not threshold:
+        return []
+    line = f"  Decision: same person up to distance {_number(threshold.get('distance'))}, "
+    if threshold.get("value") is None:
+        line += f"{threshold.get('basis')}."
+    else:
+        line += (
+            f"chosen for {threshold.get('objective')} on {_count(threshold.get('people'))} people "
+            f"of the {threshold.get('basis')} ({_number(threshold.get('value'))} there)."
         )
-    return lines
+    lines = [line]
+    if threshold.get("strictest") not in (None, "plain"):
+        lines.append(
+            f"    The strictest of all were copies of the images with {threshold['strictest']}."
+        )
+    if (asked := threshold.get("asked_fmr")) is not None:
+        granted, found = threshold.get("granted_fmr"), threshold.get("test_fmr")
+        line = f"    FMR asked for: {_percent(asked)}"
+        if granted != asked:
+            line += f"; shown by the pairs: {_percent(granted)}"
+        if found:
+            value, low, high = map(_percent, found)
+            line += f"; on the test pairs: {value} (95 %: {low} to {high})"
+        lines.append(line)
+    return lines + [f"    Note: {warning}." for warning in threshold.get("warnings") or ()]
 
 
 def interval_lines(overall: Mapping[str, Any]) -> list[str]:
@@ -196,6 +219,10 @@ def _row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
 def _number(value: float | None) -> str:
     # Precision is undefined when no pair was called the same person.
     return "-" if value is None or math.isnan(value) else f"{value:.4f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.3g} %"
 
 
 def _count(value: float | None) -> str:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.metrics.decision import DecisionConfig, best_point, check_reachable
 from components.metrics.roc import (
     FloatArray,
     IntArray,
@@ -92,7 +91,7 @@ def bootstrap(
             "give 1 replicate or more, and a level between 0 and 1"
         )
     curve = sweep(distances, labels)
-    resampled = _Resampled(distances, labels, identities_a, identities_b)
+    resampled = Resampled(distances, labels, identities_a, identities_b)
     # The operating point that makes the same decisions as the threshold does.
     at = int(np.searchsorted(resampled.distinct, threshold, side="right"))
     names = ["accuracy", "fmr", "fnmr", "eer", "auc", *(f"tar_at_far_{far:g}" for far in fars)]
@@ -112,53 +111,7 @@ def bootstrap(
     return intervals
 
 
-def threshold_interval(
-    distances: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    identities_a: npt.ArrayLike,
-    identities_b: npt.ArrayLike,
-    config: DecisionConfig,
-    *,
-    replicates: int = 500,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Interval:
-    """Where the threshold would lie had other people been in the pairs it is chosen on.
-
-    Each replicate resamples identities and chooses its own threshold for the objective.
-
-    Args:
-      distances: [N], smaller is more alike.
-      labels: [N], 1 same and 0 different.
-      identities_a: [N], who the first image shows.
-      identities_b: [N], who the second shows.
-      config: The objective.
-      replicates: How often to resample.
-      level: The share of the replicates inside the interval.
-      seed: Of the resampling.
-
-    Raises:
-      ValueError: As ``check_pairs``; or identities and labels disagree; or a class is missing.
-    """
-    curve = sweep(distances, labels)
-    check_reachable(curve.genuine, curve.impostors, config)
-    resampled = _Resampled(distances, labels, identities_a, identities_b)
-    random = np.random.default_rng(seed)
-    found = []
-    for _ in range(replicates):
-        drawn = random.integers(0, resampled.people, resampled.people)
-        copies = np.bincount(drawn, minlength=resampled.people)
-        replicate = resampled.counts(copies, curve.thresholds)
-        if replicate.genuine and replicate.impostors:
-            found.append(curve.thresholds[best_point(replicate, config)])
-    low, high = (
-        np.quantile(found, [(1 - level) / 2, (1 + level) / 2]) if found else (np.nan, np.nan)
-    )
-    chosen = float(curve.thresholds[best_point(curve, config)])
-    return Interval(chosen, float(low), float(high), len(found))
-
-
-class _Resampled:
+class Resampled:
     """Pairs sorted once, so that a replicate costs two gathers and two cumulative sums."""
 
     def __init__(

@@ -26,30 +26,45 @@ def sample_pairs(
       Indices of the first image, indices of the second image, and labels (1 same, 0 different),
       each int64 [at most count].
     """
+    _, sizes = np.unique(identities, return_counts=True)
+    half = min(count // 2, *possible_pairs(sizes))
+    return draw_pairs(identities, half, half, seed)
+
+
+def draw_pairs(
+    identities: NDArray[np.int64], same: int, different: int, seed: int | list[int]
+) -> tuple[Indices, Indices, Indices]:
+    """As ``sample_pairs``, with so many pairs of one person and so many of two.
+
+    Args:
+      identities: int64 [N], a code for the person that each image shows.
+      same: At most as many as there are, see ``possible_pairs``.
+      different: Likewise.
+      seed: Seeds ``numpy.random.default_rng``.
+    """
     rng = np.random.default_rng(seed)
     by_identity = np.argsort(identities, kind="stable")
     _, sizes = np.unique(identities, return_counts=True)
     starts = np.cumsum(sizes) - sizes
-    half = min(count // 2, *possible_pairs(sizes))
 
     # Same: pair k of a person is the k-th of (0,1) (0,2) (1,2) (0,3) ... of that person's images.
-    who, within = _spread_same(sizes, half, rng)
+    who, within = _spread_same(sizes, same, rng)
     low, high = unrank(within)
-    same = starts[who] + low, starts[who] + high
+    of_one = starts[who] + low, starts[who] + high
 
     # Different: the same numbering over persons, then a cell of (images of one) x (of the other).
-    couple, within = _spread_different(sizes, half, rng)
+    couple, within = _spread_different(sizes, different, rng)
     one, other = unrank(couple)
     row, column = np.divmod(within, sizes[other])
-    different = starts[one] + row, starts[other] + column
+    of_two = starts[one] + row, starts[other] + column
 
-    first = by_identity[np.concatenate([same[0], different[0]])]
-    second = by_identity[np.concatenate([same[1], different[1]])]
-    label = np.repeat(np.array([1, 0], dtype=np.int64), half)
+    first = by_identity[np.concatenate([of_one[0], of_two[0]])]
+    second = by_identity[np.concatenate([of_one[1], of_two[1]])]
+    label = np.repeat(np.array([1, 0], dtype=np.int64), [same, different])
     # Neither the order of the pairs nor the order within a pair tells anything.
-    swap = rng.random(2 * half) < 0.5
+    swap = rng.random(len(label)) < 0.5
     first, second = np.where(swap, second, first), np.where(swap, first, second)
-    order = rng.permutation(2 * half)
+    order = rng.permutation(len(label))
     return first[order], second[order], label[order]
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from apache_beam.utils import shared
 
 from components import features
+from components.exported_model import network_digest
 from components.pair_example_gen.records import UNFINISHED, write_shard
 from components.pair_scorer.columns import with_columns
 from components.pair_scorer.pace import Pace
@@ -49,6 +50,20 @@ class _Models:
 
     def __init__(self, paths: tuple[str, ...]):
         self.models = [tf.saved_model.load(path) for path in paths]
+        digests = [network_digest(path) for path in paths]
+        # The first that embeds as each one does: one network decided twice is one network.
+        self._embedders = [digests.index(digest) for digest in digests]
+
+    def embed(self, images: tf.Tensor) -> tuple[np.ndarray, ...]:
+        """The embeddings under each model, float32 ``[N, D]``."""
+        found: list[np.ndarray] = []
+        for at, embedder in enumerate(self._embedders):
+            if embedder < at:
+                found.append(found[embedder])
+            else:
+                embed = self.models[at].signatures["embed"]
+                found.append(embed(image=images)["embedding"].numpy())
+        return tuple(found)
 
     @staticmethod
     def acquire(handle: shared.Shared, paths: tuple[str, ...]) -> "_Models":
@@ -150,12 +165,7 @@ class _Embed(beam.DoFn):
         wanted = self._wanted_handle.acquire(functools.partial(lookup, named.ids))
         for batch_ids, images in image_batches(path, wanted):
             ids.append(batch_ids)
-            embeddings.append(
-                tuple(
-                    model.signatures["embed"](image=images)["embedding"].numpy()
-                    for model in self._models.models
-                )
-            )
+            embeddings.append(self._models.embed(images))
             self._images.inc(len(batch_ids))
             self._pace.add(len(batch_ids), len(named.ids))
             if len(ids) * EMBED_BATCH >= IMAGES_A_CHUNK:

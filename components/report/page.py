@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from components.decision.reference import reference_sweep
 from components.metrics import roc
-from components.metrics.decision import reference_sweep
-from components.report import charts, measures
+from components.report import charts, decision_facts, measures
 from components.report.face_pairs import WorstPair
 from components.report.scored_pairs import ScoredPairs
 from components.report.templates import render
@@ -199,6 +199,7 @@ def report_page(content: RunContent) -> str:
         slices=group_rows(content.summary["slices"]),
         charts=_charts(content),
         reference=reference_sweep(pairs.distances, pairs.labels) if both else [],
+        decision_rows=decision_facts.image_rows(content.decision),
         operating=reference_sweep(pairs.distances, pairs.labels, [threshold])[0] if both else None,
         # In an attribute, where Jinja escapes the quotes.
         slider=(json.dumps(measures.slider_steps(curve, threshold, accepted)) if both else None),

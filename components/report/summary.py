@@ -11,6 +11,7 @@ from components import features
 from components.metrics import calibration, roc
 from components.metrics.bootstrap import bootstrap
 from components.metrics.fairness import FairnessConfig, Ratio, compare_groups
+from components.report import decision_facts
 from components.report.scored_pairs import ScoredPairs
 
 FARS = (0.1, 0.01, 0.001)
@@ -176,11 +177,9 @@ def summarize(
         "fairness": {column: fairness(pairs, column, config) for column in attributes},
         "blessed": blessed,
         "reasons": list(reasons),
-        "threshold": {
-            "distance": decision["threshold"],
-            "objective": decision["objective"]["objective"],
-            "value": decision["objective_value"],
-        },
+        "threshold": decision_facts.describe(
+            decision, pairs, overall["fmr"], overall["intervals"]["fmr"]
+        ),
     }
 
 

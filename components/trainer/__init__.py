@@ -1,1 +1,1 @@
-"""Trainer: builds and fits the Siamese model, calibrates its decision, exports the SavedModel."""
+"""Trainer: builds and fits the Siamese model, and exports it without a decision."""

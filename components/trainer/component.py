@@ -10,7 +10,6 @@ from tfx.types.standard_component_specs import TrainerSpec, TunerSpec
 from tfx.utils import json_utils
 
 from components import features
-from components.metrics.decision import DecisionConfig
 from components.trainer.config import TrainingConfig, TuningConfig
 from components.trainer.executor import SiameseTrainerExecutor, SiameseTunerExecutor
 from components.transform.config import ImageConfig
@@ -37,7 +36,7 @@ def weights_digest(training: TrainingConfig) -> str | None:
 
 
 class SiameseTrainer(base_component.BaseComponent):
-    """Fits a Siamese model on images and pairs, calibrates it on val pairs and exports it.
+    """Fits a Siamese model on images and pairs, and exports it without a decision.
 
     Args:
       examples: Transform's images.
@@ -45,7 +44,6 @@ class SiameseTrainer(base_component.BaseComponent):
       transform_graph: Goes into the exported model.
       training: The training section.
       image: The image section.
-      decision: What the threshold is chosen for.
       code_digest: Of the trainer's source, for the cache.
       hyperparameters: From a Tuner; optional.
     """
@@ -60,7 +58,6 @@ class SiameseTrainer(base_component.BaseComponent):
         transform_graph: BaseChannel,
         training: TrainingConfig,
         image: ImageConfig,
-        decision: DecisionConfig,
         code_digest: str,
         hyperparameters: BaseChannel | None = None,
     ):
@@ -76,7 +73,6 @@ class SiameseTrainer(base_component.BaseComponent):
                 {
                     "training": training.model_dump_json(),
                     "image": image.model_dump_json(),
-                    "decision": decision.model_dump_json(),
                     "code_digest": code_digest,
                     "weights_digest": weights_digest(training),
                 }

@@ -1,6 +1,5 @@
-"""What Trainer calls: read, fit, calibrate, export."""
+"""What Trainer calls: read, fit, export."""
 
-import hashlib
 import json
 import platform
 import tempfile
@@ -8,30 +7,20 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import features
-from components.metrics.bootstrap import threshold_interval
-from components.metrics.decision import (
-    Decision,
-    DecisionConfig,
-    check_reachable,
-    choose_threshold,
-    format_reference_table,
-    reference_sweep,
-)
+from components.exported_model import NETWORK_FILE
 from components.progress import say
 from components.trainer import pictures
-from components.trainer.arrays import Images, Pairs, read_images, read_pairs
+from components.trainer.arrays import read_images, read_pairs
 from components.trainer.checkpoint import Checkpoint
 from components.trainer.comparers import build_comparer
 from components.trainer.config import TrainingConfig
 from components.trainer.embedder import Embedder
 from components.trainer.fitting import fit
 from components.trainer.texture import fit_texture
-from components.trainer.validation import pair_distances
 from components.trainer.verifier import Verifier, save_verifier
 from components.transform.config import ImageConfig
 
@@ -61,63 +50,14 @@ def prepare_function(transform_output: tft.TFTransformOutput, config: ImageConfi
     return prepare, layer
 
 
-def pairs_digest(images: Images, pairs: Pairs) -> str:
-    """SHA-256 of which pairs these are, whatever their order, as 64 hex digits."""
-    rows = zip(images.ids[pairs.a], images.ids[pairs.b], pairs.labels, strict=True)
-    lines = sorted(f"{a}\t{b}\t{label}\n" for a, b, label in rows)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def describe_decision(
-    decision: Decision,
-    objective: DecisionConfig,
-    images: Images,
-    pairs: Pairs,
-    distances: np.ndarray,
-    comparer: str,
-) -> dict[str, Any]:
-    """The decision as it is kept in the model.
-
-    Args:
-      decision: What was chosen.
-      objective: For what.
-      images: The val images.
-      pairs: The val pairs.
-      distances: float ``[P]``, theirs.
-      comparer: Its name.
-    """
-    interval = threshold_interval(
-        distances,
-        pairs.labels,
-        images.identities[pairs.a],
-        images.identities[pairs.b],
-        objective,
-    )
-    return {
-        "threshold": decision.threshold,
-        "threshold_interval_95": [interval.low, interval.high],
-        "slope": decision.slope,
-        "objective": objective.model_dump(exclude_none=True),
-        "objective_value": decision.value,
-        "comparer": comparer,
-        "calibrated_on": {
-            "split": features.VAL,
-            "pairs": len(pairs.labels),
-            "same": int(pairs.labels.sum()),
-            "sha256": pairs_digest(images, pairs),
-        },
-        "confusion": {"tp": decision.tp, "fp": decision.fp, "fn": decision.fn, "tn": decision.tn},
-    }
-
-
 def run_fn(fn_args: Any) -> None:
     """Trains and exports one model. Called by the Trainer component.
 
     Args:
-      fn_args: TFX's ``FnArgs``. ``custom_config`` holds ``training``, ``image`` and ``decision`` as
-        JSON, under ``folders`` the split folders that the executor looked up, and under
-        ``checkpoint_dir`` where a training that is stopped leaves its state. ``hyperparameters``,
-        from a Tuner, go over the config.
+      fn_args: TFX's ``FnArgs``. ``custom_config`` holds ``training`` and ``image`` as JSON, under
+        ``folders`` the split folders that the executor looked up, and under ``checkpoint_dir``
+        where a training that is stopped leaves its state. ``hyperparameters``, from a Tuner, go
+        over the config.
     """
     given = fn_args.custom_config
     config = TrainingConfig.model_validate_json(given["training"])
@@ -125,7 +65,6 @@ def run_fn(fn_args: Any) -> None:
         config = config.changed(fn_args.hyperparameters["values"])
         say(f"tuned: {json.dumps(fn_args.hyperparameters['values'])}")
     image_config = ImageConfig.model_validate_json(given["image"])
-    objective = DecisionConfig.model_validate_json(given["decision"])
     folders = given["folders"]
     run_dir = Path(fn_args.model_run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -137,9 +76,6 @@ def run_fn(fn_args: Any) -> None:
         )
         train_pairs = read_pairs(folders["pairs"][features.TRAIN], train_images)
         val_pairs = read_pairs(folders["pairs"][features.VAL], val_images)
-        # Before hours of training, not after.
-        same = int(val_pairs.labels.sum())
-        check_reachable(same, len(val_pairs.labels) - same, objective)
         checkpoint = Checkpoint(given.get("checkpoint_dir"))
         model, history, best = fit(
             config,
@@ -157,18 +93,8 @@ def run_fn(fn_args: Any) -> None:
         comparer = build_comparer(
             model, embedder.embed_all(train_images.pixels), train_images.classes
         )
-        distances = pair_distances(comparer, embedder.embed_all(val_images.pixels), val_pairs)
 
-    decision = choose_threshold(distances, val_pairs.labels, objective)
-    table = format_reference_table(reference_sweep(distances, val_pairs.labels), decision)
-    say("thresholds on val pairs: nine fixed ones, and the chosen one")
-    for line in table.splitlines():
-        say(f"  {line}")
-    (run_dir / "thresholds.txt").write_text(table + "\n")
     pictures.learning_curves(history, best, run_dir / "learning_curves.png")
-    pictures.distance_histogram(
-        distances, val_pairs.labels, decision.threshold, run_dir / "distances.png"
-    )
     record = {
         "history": {key: [float(value) for value in values] for key, values in history.items()},
         "best_epoch": best + 1,
@@ -183,21 +109,13 @@ def run_fn(fn_args: Any) -> None:
     prepare, layer = prepare_function(
         tft.TFTransformOutput(fn_args.transform_graph_path), image_config
     )
-    verifier = Verifier(
-        prepare,
-        embedder,
-        comparer,
-        embedder.size,
-        decision.threshold,
-        decision.slope,
-        tracked=[layer],
-    )
-    described = describe_decision(
-        decision, objective, val_images, val_pairs, distances, config.chosen_comparer
-    )
-    save_verifier(verifier, fn_args.serving_model_dir, described)
+    verifier = Verifier(prepare, embedder, comparer, embedder.size, tracked=[layer])
+    network = {
+        "name": config.network.name,
+        "embedding_size": embedder.size,
+        "comparer": config.chosen_comparer,
+        "published_threshold": None,
+    }
+    save_verifier(verifier, fn_args.serving_model_dir, {NETWORK_FILE: network})
     checkpoint.delete()
-    say(
-        f"best epoch {best + 1}; threshold {decision.threshold:.4g} gives "
-        f"{decision.objective} {decision.value:.4f} on val pairs"
-    )
+    say(f"best epoch {best + 1}")

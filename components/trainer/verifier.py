@@ -1,18 +1,21 @@
-"""The exported model: the graph that prepares images, network, comparer and decision."""
+"""The exported model: what prepares images, network, comparer, and room for a decision."""
 
-import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import tensorflow as tf
 
+from components.exported_model import EXTRA, record_text
 from components.trainer.warmup import write_warmup_requests
 
 Tensors = dict[str, tf.Tensor]
+
+# Below any distance: a model without a decision takes nobody for the same person.
+UNDECIDED: Final = -1.0
 
 
 class Verifier(tf.Module):
@@ -27,14 +30,16 @@ class Verifier(tf.Module):
 
     ``score`` is in 0 to 1, and at least 0.5 exactly where ``same`` is true.
 
+    Threshold and slope are variables, so that Decision can set them in the SavedModel.
+
     Args:
       prepare: The Transform graph: string ``[N]`` to uint8 ``[N, H, W, C]``.
       embed_pixels: uint8 ``[N, H, W, C]`` to float32 ``[N, D]``.
       comparer: Has ``distance``, see ``comparers``.
       embedding_size: D.
+      tracked: What holds the variables and tables of the two functions.
       threshold: Largest distance that is "same".
       slope: Of the logistic score, per unit of distance.
-      tracked: What holds the variables and tables of the two functions.
     """
 
     def __init__(
@@ -43,16 +48,16 @@ class Verifier(tf.Module):
         embed_pixels: Callable[[tf.Tensor], tf.Tensor],
         comparer: tf.Module,
         embedding_size: int,
-        threshold: float,
-        slope: float,
         tracked: list[Any],
+        threshold: float = UNDECIDED,
+        slope: float = 1.0,
     ):
         super().__init__()
         self._prepare, self._embed_pixels = prepare, embed_pixels
         self._comparer = comparer
         self._embedding_size = embedding_size
-        self._threshold = np.float32(threshold)
-        self._slope = np.float32(slope)
+        self.threshold = tf.Variable(threshold, trainable=False, dtype=tf.float32)
+        self.slope = tf.Variable(slope, trainable=False, dtype=tf.float32)
         self._tracked = tracked
 
     @property
@@ -75,8 +80,8 @@ class Verifier(tf.Module):
         embedding_a = tf.debugging.check_numerics(embedding_a, "embedding_a")
         embedding_b = tf.debugging.check_numerics(embedding_b, "embedding_b")
         distance = self._comparer.distance(embedding_a, embedding_b)
-        same = distance <= self._threshold
-        logistic = tf.sigmoid(self._slope * (self._threshold - distance))
+        same = distance <= self.threshold
+        logistic = tf.sigmoid(self.slope * (self.threshold - distance))
         # Near the threshold the logistic rounds to 0.5 on both sides; the decision must not.
         below = np.nextafter(np.float32(0.5), np.float32(0))
         score = tf.where(same, tf.maximum(logistic, 0.5), tf.minimum(logistic, below))
@@ -107,21 +112,24 @@ class Verifier(tf.Module):
         }
 
 
-def save_verifier(verifier: Verifier, folder: str | Path, decision: dict[str, Any]) -> None:
-    """Writes the SavedModel, with its decision and its warm-up requests in ``assets.extra``.
+def save_verifier(
+    verifier: Verifier, folder: str | Path, records: Mapping[str, dict[str, Any]]
+) -> None:
+    """Writes the SavedModel, with records and its warm-up requests in ``assets.extra``.
 
     Args:
       verifier: What to save.
       folder: Appears whole or not at all.
-      decision: For ``decision.json``: threshold, slope, objective, where they come from.
+      records: By the names of their JSON files.
     """
     folder = Path(folder)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     tf.saved_model.save(verifier, str(partial), signatures=verifier.signatures())
-    extra = partial / "assets.extra"
+    extra = partial / EXTRA
     extra.mkdir()
-    (extra / "decision.json").write_text(json.dumps(decision, indent=2, sort_keys=True) + "\n")
+    for name, content in records.items():
+        (extra / name).write_text(record_text(content), encoding="utf-8")
     write_warmup_requests(partial, verifier.embedding_size)
     folder.parent.mkdir(parents=True, exist_ok=True)
     os.replace(partial, folder)

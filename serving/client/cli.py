@@ -191,7 +191,7 @@ def _authenticator(given: argparse.Namespace) -> "Iterator[Authenticator]":
         store.close()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(others: Sequence[Callable[[Any], None]]) -> argparse.ArgumentParser:
     server = argparse.ArgumentParser(add_help=False)
     group = server.add_argument_group("the server")
     group.add_argument(
@@ -264,16 +264,22 @@ def _parser() -> argparse.ArgumentParser:
     forget.add_argument("id", metavar="ID")
     key = commands.add_parser("new-key", help="Print a new key for the template store.")
     key.set_defaults(run=_new_key)
+    for add in others:
+        add(commands)
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, others: Sequence[Callable[[Any], None]] = ()
+) -> int:
     """Runs a command; returns its exit code.
 
     Args:
         arguments: The command line without the program; by default, this process's.
+        others: Each adds a command from elsewhere to what ``add_subparsers`` gave, with a default
+            ``run`` as those here have it.
     """
-    given = _parser().parse_args(arguments)
+    given = _parser(others).parse_args(arguments)
     # Only now, so that --help does not wait for them.
     from serving.client.errors import ServingError
     from serving.enrolment.errors import EnrolmentError

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks import ageing
 from benchmarks.identify import draw, newest_model
 from benchmarks.paradigms import overrides, row
 from pipeline.config import load_config
@@ -58,4 +59,29 @@ def test_a_line_has_percent_and_images_a_second():
     }
     assert row("supcon, 0", measured, 1007.6).split() == [
         *("supcon,", "0", "88.6", "87.7", "89.8", "11.0", "95.6", "47.8", "1,008"),
+    ]
+
+
+def test_ageing_sets_the_two_thresholds_side_by_side():
+    decision = {
+        "objective": {"objective": "max_far", "max_far": 0.25},
+        "threshold": 1.5,
+        "strictest": "blur",
+        "on": {"plain": {"threshold": 2.5}},
+    }
+    labels = np.array([1, 1, 0, 0, 0, 0])
+    distances = {
+        "plain": np.float32([1, 2, 3, 3, 3, 3]),
+        "blur": np.float32([1, 1, 2, 2, 1, 3]),
+        "small+jpeg": np.float32([1, 3, 1, 1, 3, 3]),
+    }
+    lines = ageing.table(decision, distances, labels)
+    assert [line.split() for line in lines[2:5]] == [
+        ["plain", "0.000%", "0.000%", "0.00%", "50.00%"],
+        ["blur", "75.000%", "25.000%", "0.00%", "0.00%"],
+        ["small+jpeg", "50.000%", "50.000%", "50.00%", "50.00%"],
+    ]
+    assert lines[5:] == [
+        "worst FMR of those looked at: before 75.000%, after 25.000%",
+        "worst FMR of those never seen: before 50.000%, after 50.000%",
     ]

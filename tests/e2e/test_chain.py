@@ -1,12 +1,13 @@
-"""The whole chain on a tiny data set through the real ``tfx`` command, in four runs.
+"""The whole chain on a tiny data set through the real ``tfx`` command, in five runs.
 
 1. A model that learns: blessed and pushed.
 2. The same again: everything from the cache, nothing pushed.
 3. A model that sees only the centre of the images, where nothing is to be seen, on the other
    engine: compared with the first, not blessed, not pushed. All before Trainer is from the cache.
 4. The first again, on other test images and other test pairs.
+5. That again, decided for another objective: nothing is trained.
 
-Each run starts TFX twice, which takes most of its time, so all tests share the four.
+Each run starts TFX twice, which takes most of its time, so all tests share the five.
 """
 
 import csv
@@ -63,7 +64,9 @@ DATA = (
     ),
     "Transform",
 )
-MODEL = ("Trainer", "PairScorer", "Evaluator", "Report", "ServingCheck", "Pusher")
+TRAINED = ("Trainer", "ValScorer")
+DECIDED = ("Decision", "PairScorer", "Evaluator", "Report", "ServingCheck", "Pusher")
+MODEL = (*TRAINED, *DECIDED)
 # A resolver has no cache: it looks again each time, and finds the same.
 RESOLVER = "Baseline"
 
@@ -153,6 +156,15 @@ def third(chain: Chain, second: Run) -> Run:
 def fourth(chain: Chain, third: Run) -> Run:
     tiny_faces.redraw(chain.folder / "faces", "test_0")
     return chain.run("local", FACEAUTH__DATA__PAIRS__TEST="200")
+
+
+@pytest.fixture(scope="module")
+def fifth(chain: Chain, fourth: Run) -> Run:
+    return chain.run(
+        "local",
+        FACEAUTH__DATA__PAIRS__TEST="200",
+        FACEAUTH__DECISION="{objective: max_far, max_far: 0.01, when_unreachable: strictest}",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -410,25 +422,61 @@ def test_a_worse_model_is_neither_blessed_nor_pushed_and_it_is_said_why(
     assert {path.name for path in trial.iterdir()} == {"INFRA_NOT_BLESSED", "serving_check.json"}
 
 
+def decided(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What Decision wrote of a run's model: ``decision.json``, and the variables."""
+    import tensorflow as tf
+
+    [model] = run.output("Decision", "Model")
+    saved = model / "Format-Serving"
+    decision = json.loads((saved / "assets.extra" / "decision.json").read_text())
+    reader = tf.train.load_checkpoint(str(saved / "variables" / "variables"))
+    names = [name for name in reader.get_variable_to_dtype_map() if name[0] != "_"]
+    return decision, {name: reader.get_tensor(name) for name in names}
+
+
 def test_other_test_data_changes_neither_the_threshold_nor_a_weight(
     chain: Chain, first: Run, fourth: Run
 ) -> None:
-    import tensorflow as tf
-
     # All was computed anew, and the test pairs gave other numbers.
     assert fourth.states["Trainer"] == "COMPLETE"
     assert fourth.summary["pair_sets"]["overall"]["pairs"] == 200
     assert fourth.summary["pair_sets"]["overall"] != first.summary["pair_sets"]["overall"]
-    models = []
-    for run in (first, fourth):
-        [model] = run.output("Trainer", "Model")
-        saved = model / "Format-Serving"
-        decision = json.loads((saved / "assets.extra" / "decision.json").read_text())
-        reader = tf.train.load_checkpoint(str(saved / "variables" / "variables"))
-        names = [name for name in reader.get_variable_to_dtype_map() if name[0] != "_"]
-        models.append((decision, {name: reader.get_tensor(name) for name in names}))
+    models = [decided(run) for run in (first, fourth)]
     (decision, weights), (other_decision, other_weights) = models
     assert decision == other_decision
     assert weights.keys() == other_weights.keys()
     for name, value in weights.items():
         np.testing.assert_array_equal(value, other_weights[name], err_msg=name)
+
+
+def test_another_objective_trains_nothing_and_changes_the_decision_alone(
+    chain: Chain, fourth: Run, fifth: Run
+) -> None:
+    import tensorflow as tf
+
+    assert fifth.states == {
+        **dict.fromkeys((*DATA, *TRAINED), "CACHED"),
+        **dict.fromkeys((RESOLVER, *DECIDED), "COMPLETE"),
+    }
+    (before, weights), (after, other_weights) = decided(fourth), decided(fifth)
+    changed = {name for name in weights if not np.array_equal(weights[name], other_weights[name])}
+    assert changed <= {f"{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in ("threshold", "slope")}
+    assert after["objective"] == {"objective": "max_far", "max_far": 0.01}
+    # Four val people make six couples, which show a rate of one half and no less.
+    assert (after["calibrated_on"]["people"], after["calibrated_on"]["couples"]) == (4, 6)
+    assert after["granted_fmr"] == 0.5
+    assert after["on"].keys() == {"plain", "blur", "noise", "jpeg", "gamma", "small"}
+    thresholds = {name: found["threshold"] for name, found in after["on"].items()}
+    assert after["threshold"] == min(thresholds.values()) == thresholds[after["strictest"]]
+    assert {found["fmr"] for found in after["on"].values()} == {0.0}
+    told = fifth.summary["threshold"]
+    assert (told["asked_fmr"], told["granted_fmr"], told["people"]) == (0.01, 0.5, 4)
+    assert "FMR asked for: 1 %; shown by the pairs: 50 %; on the test pairs: " in fifth.screen
+    # And the model answers by it.
+    [model] = fifth.output("Decision", "Model")
+    signatures = tf.saved_model.load(str(model / "Format-Serving")).signatures
+    a = np.zeros((2, 8), np.float32)
+    a[:, 0] = (0.999 * after["threshold"], 1.001 * after["threshold"])
+    answer = signatures["compare"](embedding_a=a, embedding_b=np.zeros_like(a))
+    assert answer["same"].numpy().tolist() == [True, False]
+    assert before["threshold"] != after["threshold"]

@@ -27,6 +27,8 @@ ORDER = [
     "AnomalyGate-pairs",
     "Transform",
     "Trainer",
+    "ValScorer",
+    "Decision",
     "Baseline",
     "PairScorer",
     "Evaluator",
@@ -94,14 +96,25 @@ def test_nothing_is_prepared_or_trained_before_the_gates_let_it(tree: Tree) -> N
         "AnomalyGate-images",
     }
     assert graph["Trainer"] == {"PairExampleGen", "Transform", "AnomalyGate-pairs"}
-    for node in ("Trainer", "PairScorer", "Evaluator", "Report", "ServingCheck", "Pusher"):
+    assert graph["ValScorer"] == {"PairExampleGen", "Trainer"}
+    for node in ORDER[ORDER.index("Trainer") :]:
         assert {"AnomalyGate-images", "AnomalyGate-pairs"} <= all_before(node, graph)
+
+
+def test_only_decision_reads_what_trainer_wrote_but_for_the_distances(tree: Tree) -> None:
+    graph = upstream(load(tree))
+    assert {node for node in graph if "Trainer" in graph[node]} == {
+        "ValScorer",
+        "Decision",
+        "Report",  # The training's curves.
+    }
+    assert graph["Decision"] == {"Trainer", "ValScorer"}
 
 
 def test_nothing_is_pushed_without_two_blessings(tree: Tree) -> None:
     graph = upstream(load(tree))
-    assert graph["Pusher"] == {"Trainer", "Evaluator", "ServingCheck"}
-    assert graph["ServingCheck"] == {"PairExampleGen", "Trainer", "PairScorer", "Evaluator"}
+    assert graph["Pusher"] == {"Decision", "Evaluator", "ServingCheck"}
+    assert graph["ServingCheck"] == {"PairExampleGen", "Decision", "PairScorer", "Evaluator"}
 
 
 def test_how_a_candidate_is_tried_out_can_be_chosen(
@@ -109,7 +122,7 @@ def test_how_a_candidate_is_tried_out_can_be_chosen(
 ) -> None:
     without = upstream(load(tree, SERVING__CHECK="none"))
     assert without.keys() == set(ORDER) - {"ServingCheck"}
-    assert without["Pusher"] == {"Trainer", "Evaluator"}
+    assert without["Pusher"] == {"Decision", "Evaluator"}
 
     def specs() -> tuple[infra_validator_pb2.ServingSpec, set[str]]:
         config = load(tree, SERVING__CHECK="infra_validator", SERVING__MODEL_NAME="m")
@@ -125,7 +138,7 @@ def test_how_a_candidate_is_tried_out_can_be_chosen(
         spec, before_push = specs()
         assert spec.WhichOneof("serving_platform") == platform
         assert spec.model_name == "m"
-        assert before_push == {"Trainer", "Evaluator", "InfraValidator"}
+        assert before_push == {"Decision", "Evaluator", "InfraValidator"}
     # The image that serves afterwards.
     compose = PROJECT / "serving" / "tf_serving" / "docker-compose.yaml"
     [tag] = spec.tensorflow_serving.tags
@@ -134,14 +147,14 @@ def test_how_a_candidate_is_tried_out_can_be_chosen(
 
 def test_the_baseline_is_looked_up_or_imported_or_none(tree: Tree) -> None:
     looked_up = upstream(load(tree))
-    assert looked_up["Baseline"] == {"Trainer"}
+    assert looked_up["Baseline"] == {"Decision"}
     assert "Baseline" in looked_up["PairScorer"] & looked_up["Evaluator"]
     imported = upstream(load(tree), baseline_uri="/models/7", resolve_baseline=False)
     assert imported["Baseline"] == set()
     assert "Baseline" in imported["PairScorer"] & imported["Evaluator"]
     none = upstream(load(tree), resolve_baseline=False)
     assert none.keys() == set(ORDER) - {"Baseline"}
-    assert none["PairScorer"] == {"PairExampleGen", "Trainer"}
+    assert none["PairScorer"] == {"PairExampleGen", "Decision"}
 
 
 def test_beam_runs_in_the_process_and_arguments_of_the_config_come_last(tree: Tree) -> None:
@@ -171,7 +184,9 @@ def test_the_same_definition_has_the_same_keys(tree: Tree) -> None:
         ("IMAGE__SIZE", "48", {"Transform", "Trainer"}),
         ("TRAINING__EPOCHS", "11", {"Trainer"}),
         ("TRAINING__OPTIMIZER__EMA", "0.5", {"Trainer"}),
-        ("DECISION__OBJECTIVE", "eer", {"Trainer"}),
+        ("DECISION__OBJECTIVE", "eer", {"Decision"}),
+        ("DECISION__AGED", "[blur]", {"ValScorer", "Decision"}),
+        ("DECISION__STRANGERS", "9", {"ValScorer", "Decision"}),
         ("EVALUATION__THRESHOLDS", "[{metric: recall, min: 0.1}]", {"Evaluator"}),
         ("SERVING__MODEL_NAME", "other", {"ServingCheck", "Pusher"}),
         ("SERVING__LOCAL_CHECK__PAIRS", "4", {"ServingCheck"}),
@@ -206,12 +221,16 @@ def test_one_byte_of_one_image_changes_the_key_of_what_reads_images(tree: Tree) 
         # Training reads the image section, and the exported model holds Transform's graph.
         ("transform", {"Transform", "Trainer"}),
         ("trainer", {"Trainer"}),
+        ("val_scorer", {"ValScorer", "Decision"}),
+        ("decision", {"Decision", "Report"}),
         ("pair_scorer", {"PairScorer"}),
         ("serving_check", {"ServingCheck"}),
         ("report", {"Report"}),
         ("evaluator", {"Evaluator"}),
         ("metrics", {"Evaluator", "Report"}),
-        ("metrics/roc", {"Trainer"}),
+        ("metrics/roc", {"Trainer", "Decision"}),
+        ("metrics/bootstrap", {"Decision"}),
+        ("metrics/resolution", {"ValScorer", "Decision"}),
     ],
 )
 def test_code_changes_the_keys_of_what_runs_it(

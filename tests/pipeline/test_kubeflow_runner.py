@@ -18,6 +18,7 @@ from tfx.utils import import_utils
 
 from components.anomaly_gate.component import DataVerdict
 from components.report.artifact import RunSummary
+from components.val_scorer.artifact import CalibrationPairs
 from pipeline.config import ConfigError, PipelineConfig, parse_config
 from pipeline.kubeflow_runner import compile_pipeline
 
@@ -39,12 +40,17 @@ ARTIFACTS = {
     ("Trainer", "examples"): ("Transform", "transformed_examples"),
     ("Trainer", "transform_graph"): ("Transform", "transform_graph"),
     ("Trainer", "pairs"): ("PairExampleGen", "pairs"),
+    ("ValScorer", "images"): ("PairExampleGen", "images"),
+    ("ValScorer", "pairs"): ("PairExampleGen", "pairs"),
+    ("ValScorer", "model"): ("Trainer", "model"),
+    ("Decision", "trained_model"): ("Trainer", "model"),
+    ("Decision", "calibration_pairs"): ("ValScorer", "calibration_pairs"),
     ("PairScorer", "images"): ("PairExampleGen", "images"),
     ("PairScorer", "pairs"): ("PairExampleGen", "pairs"),
-    ("PairScorer", "model"): ("Trainer", "model"),
+    ("PairScorer", "model"): ("Decision", "model"),
     ("PairScorer", "baseline_model"): ("Baseline", "result"),
     ("Evaluator", "examples"): ("PairScorer", "scored_pairs"),
-    ("Evaluator", "model"): ("Trainer", "model"),
+    ("Evaluator", "model"): ("Decision", "model"),
     ("Evaluator", "baseline_model"): ("Baseline", "result"),
     ("Report", "images"): ("PairExampleGen", "images"),
     ("Report", "pairs"): ("PairExampleGen", "pairs"),
@@ -52,12 +58,12 @@ ARTIFACTS = {
     ("Report", "image_verdict"): ("AnomalyGate-images", "verdict"),
     ("Report", "pair_verdict"): ("AnomalyGate-pairs", "verdict"),
     ("Report", "scored_pairs"): ("PairScorer", "scored_pairs"),
-    ("Report", "model"): ("Trainer", "model"),
+    ("Report", "model"): ("Decision", "model"),
     ("Report", "model_run"): ("Trainer", "model_run"),
     ("Report", "evaluation"): ("Evaluator", "evaluation"),
     ("Report", "blessing"): ("Evaluator", "blessing"),
-    ("Pusher", "model"): ("Trainer", "model"),
-    ("ServingCheck", "model"): ("Trainer", "model"),
+    ("Pusher", "model"): ("Decision", "model"),
+    ("ServingCheck", "model"): ("Decision", "model"),
     ("ServingCheck", "model_blessing"): ("Evaluator", "blessing"),
     ("ServingCheck", "images"): ("PairExampleGen", "images"),
     ("ServingCheck", "scored_pairs"): ("PairScorer", "scored_pairs"),
@@ -110,7 +116,7 @@ def spec(tree: dict[str, Any]) -> PipelineSpec:
 def test_every_component_and_every_edge_is_in_the_spec(spec: PipelineSpec) -> None:
     tasks = spec.root.dag.tasks
     assert set(tasks) == set(spec.components) == COMPONENTS
-    assert len(COMPONENTS) == 17
+    assert len(COMPONENTS) == 19
     assert edges(spec) == ARTIFACTS
     waits = {(name, before) for name, task in tasks.items() for before in task.dependent_tasks}
     assert waits == WAITS | {(name, source) for (name, _), (source, _) in ARTIFACTS.items()}
@@ -152,11 +158,19 @@ def test_containers_run_our_executors_from_the_image(spec: PipelineSpec) -> None
 
 def test_containers_find_our_artifact_types_by_the_title_in_the_spec(spec: PipelineSpec) -> None:
     found = {}
-    for name, output in (("AnomalyGate-images", "verdict"), ("Report", "summary")):
+    for name, output in (
+        ("AnomalyGate-images", "verdict"),
+        ("ValScorer", "calibration_pairs"),
+        ("Report", "summary"),
+    ):
         artifact = spec.components[name].output_definitions.artifacts[output]
         title = yaml.safe_load(artifact.artifact_type.instance_schema)["title"]
         found[name] = import_utils.import_class_by_path(title)
-    assert found == {"AnomalyGate-images": DataVerdict, "Report": RunSummary}
+    assert found == {
+        "AnomalyGate-images": DataVerdict,
+        "ValScorer": CalibrationPairs,
+        "Report": RunSummary,
+    }
     with pytest.raises(ImportError, match=r"Could not import components\.Verdict"):
         import_utils.import_class_by_path("components.Verdict")
 

@@ -6,6 +6,7 @@ import pytest
 from pipeline.run_records import Artifact, Execution, RunRecord
 from pipeline.run_summary import (
     blessing_lines,
+    decision_lines,
     fairness_lines,
     interval_lines,
     outcome_lines,
@@ -42,7 +43,13 @@ def test_table_of_pair_sets_baseline_and_slices() -> None:
         },
         "slices": {"gender:female": measured(4, tp=0, fn=2, fp=0, tn=2, auc=float("nan"))},
         "baseline": measured(20, tp=7, fn=3, fp=2, tn=8, auc=0.8),
-        "threshold": {"distance": 0.75, "objective": "accuracy", "value": 0.9},
+        "threshold": {
+            "distance": 0.75,
+            "objective": "accuracy",
+            "value": 0.9,
+            "basis": "validation pairs",
+            "people": 12,
+        },
     }
     # fmt: off
     assert verification_lines(summary) == [
@@ -54,8 +61,8 @@ def test_table_of_pair_sets_baseline_and_slices() -> None:
         "  sampled                     10    0.7000     0.7500  0.6000  0.7500   3   2   1   4",
         "  gender:female                4    0.5000          -  0.0000       -   0   2   0   2",
         "  tp, fn: one person, recognised or not. fp, tn: two people, taken for one or told apart.",
-        "  Decision: same person up to distance 0.7500, chosen for accuracy on the val pairs "
-        "(0.9000 there).",
+        "  Decision: same person up to distance 0.7500, chosen for accuracy on 12 people "
+        "of the validation pairs (0.9000 there).",
     ]
     # fmt: on
 
@@ -88,6 +95,32 @@ def test_intervals_and_fairness_in_plain_words() -> None:
         "  age FMR: male has no error in 300 impostor pairs",
         "  Groups not compared, for want of pairs or errors: age FNMR, hair FMR, hair FNMR",
     ]
+
+
+def test_a_false_match_rate_is_told_as_asked_shown_and_found() -> None:
+    threshold = {
+        "distance": 0.75,
+        "objective": "max_far",
+        "value": 0.9,
+        "basis": "validation pairs",
+        "people": 60,
+        "strictest": "blur",
+        "asked_fmr": 0.001,
+        "granted_fmr": 0.0025,
+        "test_fmr": [0.002, 0.0005, 0.004],
+        "warnings": ["few"],
+    }
+    assert decision_lines(threshold)[1:] == [
+        "    The strictest of all were copies of the images with blur.",
+        "    FMR asked for: 0.1 %; shown by the pairs: 0.25 %; "
+        "on the test pairs: 0.2 % (95 %: 0.05 % to 0.4 %)",
+        "    Note: few.",
+    ]
+    published = threshold | {"value": None, "basis": "the network's published threshold"}
+    assert decision_lines(published)[0] == (
+        "  Decision: same person up to distance 0.7500, the network's published threshold."
+    )
+    assert decision_lines({}) == []
 
 
 def test_single_pair_set_is_not_shown_twice_and_many_slices_are_cut() -> None:

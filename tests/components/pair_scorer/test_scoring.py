@@ -1,6 +1,7 @@
 """The Beam pipeline with a toy model: an image is a number, and two are as far apart as theirs."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from components.local_beam import in_process_pipeline
 from components.pair_scorer import scoring
 from components.pair_scorer.config import ScoringConfig
 from components.pair_scorer.executor import PairScorerExecutor
-from components.pair_scorer.scoring import score_split
+from components.pair_scorer.scoring import _Models, score_split
 
 # "e" and "f" are in no pair.
 IMAGES = {"a": 1.0, "b": 2.0, "c": 4.0, "d": 8.0, "e": 16.0, "f": 32.0}
@@ -169,3 +170,15 @@ def test_a_split_without_files_is_named(tmp_path, models):
     (tmp_path / "pairs" / "Split-test").mkdir(parents=True)
     with pytest.raises(ValueError, match=r"pairs/Split-test holds no file"):
         run_executor(tmp_path, {"model": models[0]})
+
+
+def test_a_network_that_was_decided_twice_embeds_once(tmp_path, models):
+    again = tmp_path / "again" / "Format-Serving"
+    shutil.copytree(models[0] / "Format-Serving", again)
+    paths = tuple(str(path) for path in (models[0] / "Format-Serving", again))
+    loaded = _Models((*paths, str(models[1] / "Format-Serving")))
+    first, second, other = loaded.embed(tf.constant(["3", "4"]))
+    assert second is first
+    # The second toy's numbers are ten times as large.
+    assert first[:, 0].tolist() == [3, 4]
+    assert other[:, 0].tolist() == [30, 40]

@@ -32,7 +32,16 @@ DECISION = {
     "comparer": "euclidean",
     "objective": {"objective": "accuracy"},
     "objective_value": 0.875,
-    "calibrated_on": {"split": "val", "pairs": 300, "same": 150},
+    "calibrated_on": {"split": "val", "people": 60, "couples": 140, "pairs": 300, "same": 150},
+    "basis": "val_pairs",
+    "granted_fmr": None,
+    "strictest": "plain",
+    "threshold_interval_95": [0.9, 1.1],
+    "on": {
+        "plain": {"what": "as they are", "threshold": 1.0, "fmr": 0.125, "fnmr": 0.125},
+        "blur": {"what": "blurred", "threshold": 0.9, "fmr": 0.25, "fnmr": 0.5},
+    },
+    "warnings": [],
     "confusion": {"tp": 130, "fp": 20, "fn": 20, "tn": 130},
 }
 

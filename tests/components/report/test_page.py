@@ -207,3 +207,25 @@ def test_reasons_say_why_not(small_run):
     page = report_page(small_run.content(blessed=False, reasons=reasons))
     assert "Not blessed" in page
     assert reasons[0] in page
+
+
+def test_the_page_says_what_the_decision_rests_on(small_run):
+    content = small_run.content()
+    text = " ".join(" ".join(Reader(report_page(content)).text).split())
+    # From conftest: 60 people of the val pairs, two kinds of images.
+    assert "validation pairs: 60 people, 140 couples of people, 300 pairs" in text
+    assert "1, 95 % over people: 0.9 to 1.1" in text
+    assert "blur blurred 0.9 25.000 % 50.000 %" in text
+    assert "FMR asked" not in text
+    # Ten people in the test pairs.
+    assert "the test pairs show 10 people, too few to show small rates" in text
+
+
+def test_the_page_sets_the_rate_that_was_asked_for_against_the_one_found(small_run):
+    threshold = small_run.content().summary["threshold"]
+    changed = threshold | {"asked_fmr": 0.001, "granted_fmr": 0.0125, "test_fmr": [0.5, 0.25, 0.75]}
+    page = report_page(small_run.content(threshold=changed))
+    text = " ".join(" ".join(Reader(page).text).split())
+    assert "FMR asked 0.100 %" in text
+    assert "FMR granted 1.250 %" in text
+    assert "50.000 %, 95 % over 10 people: 25.000 % to 75.000 %" in text

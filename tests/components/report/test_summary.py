@@ -17,6 +17,11 @@ DECISION = {
     "threshold": 1.0,
     "objective": {"objective": "accuracy"},
     "objective_value": 0.75,
+    "basis": "val_pairs",
+    "granted_fmr": None,
+    "strictest": "plain",
+    "calibrated_on": {"people": 60, "couples": 140, "pairs": 300},
+    "warnings": [],
 }
 
 
@@ -163,7 +168,19 @@ def test_the_summary_is_strict_json_and_keeps_what_was_decided(pairs):
     found = summarize(pairs, DECISION, False, ["auc is too low"])
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert (found["blessed"], found["reasons"]) == (False, ["auc is too low"])
-    assert found["threshold"] == {"distance": 1.0, "objective": "accuracy", "value": 0.75}
+    assert (
+        found["threshold"].items()
+        >= {
+            "distance": 1.0,
+            "objective": "accuracy",
+            "value": 0.75,
+            "basis": "validation pairs",
+            "people": 60,
+            "asked_fmr": None,
+            "test_people": 40,
+        }.items()
+    )
+    assert found["threshold"]["test_fmr"][0] == found["pair_sets"]["overall"]["fmr"]
 
 
 def test_scored_pairs_are_read_back_with_and_without_a_baseline(tmp_path: Path):

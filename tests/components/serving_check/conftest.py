@@ -105,11 +105,11 @@ def chain(tmp_path_factory):
         lambda pixels: tf.reduce_mean(tf.cast(pixels, tf.float32), axis=(1, 2)) / 255,
         Euclidean(),
         3,
-        THRESHOLD,
-        SLOPE,
         tracked=[],
+        threshold=THRESHOLD,
+        slope=SLOPE,
     )
-    save_verifier(verifier, folder / "model" / "Format-Serving", {"threshold": THRESHOLD})
+    save_verifier(verifier, folder / "model" / "Format-Serving", {})
     write_shard(
         str(folder / "images"),
         "test",

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from striped_faces import SHAPE, config, pairs_of, stripes
 
-from components.metrics.decision import logistic_score
+from components.decision.slope import logistic_score
 from components.trainer import warmup
 from components.trainer.comparers import PldaComparer, build_comparer, epoch_comparer
 from components.trainer.config import NetworkConfig, TextureConfig, TrainingConfig
@@ -181,12 +181,12 @@ def exported(tmp_path_factory):
         Embedder(model),
         epoch_comparer(model),
         8,
+        tracked=[],
         threshold=0.75,
         slope=4.0,
-        tracked=[],
     )
     folder = tmp_path_factory.mktemp("model") / "Format-Serving"
-    save_verifier(verifier, folder, {"threshold": 0.75})
+    save_verifier(verifier, folder, {"some.json": {"threshold": 0.75}})
     return model, tf.saved_model.load(str(folder)), folder
 
 
@@ -215,8 +215,8 @@ def test_the_signatures_are_those_of_the_contract(exported):
             decided,
         ),
     }
-    decision = json.loads((folder / "assets.extra" / "decision.json").read_text())
-    assert decision == {"threshold": 0.75}
+    record = json.loads((folder / "assets.extra" / "some.json").read_text())
+    assert record == {"threshold": 0.75}
     assert (folder / warmup.FILE).is_file()
 
 
@@ -251,6 +251,16 @@ def test_the_score_is_the_calibrated_one_and_half_is_the_decision(exported):
     assert found["same"].numpy().tolist() == [True, True, True, True, False, False, False]
     np.testing.assert_array_equal(found["score"].numpy() >= 0.5, found["same"])
     np.testing.assert_allclose(found["score"], logistic_score(line, 0.75, 4.0), rtol=1e-6)
+
+
+def test_without_a_decision_nobody_is_the_same_person():
+    model = SiameseModel(config(), SHAPE, 5)
+    verifier = Verifier(lambda image: image, Embedder(model), epoch_comparer(model), 8, tracked=[])
+    found = verifier.compare(tf.zeros((2, 8)), tf.constant([[0.0] * 8, [1.0] * 8]))
+    # Not even an image and itself.
+    assert found["distance"].numpy()[0] == 0
+    assert found["same"].numpy().tolist() == [False, False]
+    assert (found["score"].numpy() < 0.5).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

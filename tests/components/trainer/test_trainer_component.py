@@ -12,7 +12,6 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx.types.standard_component_specs import TrainerSpec
 
-from components.metrics.decision import DecisionConfig
 from components.trainer.component import RUN_FN, SiameseTrainer, weights_digest
 from components.trainer.config import TrainingConfig
 from components.trainer.executor import SiameseTrainerExecutor
@@ -20,7 +19,6 @@ from components.transform.config import ImageConfig
 
 TRAINING = TrainingConfig(epochs=3, margin=0.5)
 IMAGE = ImageConfig(size=24, channels=3)
-DECISION = DecisionConfig(objective="max_far", max_far=0.25)
 
 received: list[Any] = []
 
@@ -46,9 +44,7 @@ def component(training: TrainingConfig = TRAINING) -> SiameseTrainer:
             "transform_graph": standard_artifacts.TransformGraph,
         }.items()
     }
-    return SiameseTrainer(
-        **inputs, training=training, image=IMAGE, decision=DECISION, code_digest="0f0f"
-    )
+    return SiameseTrainer(**inputs, training=training, image=IMAGE, code_digest="0f0f")
 
 
 def examples(uri: Path) -> types.Artifact:
@@ -102,7 +98,7 @@ def test_everything_that_training_depends_on_is_in_its_properties() -> None:
     given = json.loads(properties["custom_config"])
     assert TrainingConfig.model_validate_json(given["training"]) == TRAINING
     assert ImageConfig.model_validate_json(given["image"]) == IMAGE
-    assert DecisionConfig.model_validate_json(given["decision"]) == DECISION
+    assert "decision" not in given
     assert given["code_digest"] == "0f0f"
     assert json.loads(properties["train_args"]) == {"splits": ["train"]}
     assert json.loads(properties["eval_args"]) == {"splits": ["val"]}

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.metrics.decision import DecisionConfig, choose_threshold
+from components.decision.config import DecisionConfig
+from components.decision.threshold import choose_threshold
 from components.metrics.roc import check_pairs
 
 

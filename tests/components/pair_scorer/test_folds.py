@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import LeaveOneGroupOut
 
-from components.metrics.ten_fold import FoldResult, ten_fold_accuracy
+from components.pair_scorer.folds import FoldResult, ten_fold_accuracy
 
 
 def test_two_folds_by_hand():

@@ -1,0 +1,1 @@
+"""Decision: chooses threshold and slope from val pairs, and puts them into the trained model."""

@@ -1,0 +1,92 @@
+"""Puts a decision into a trained model, without a graph being traced again.
+
+Threshold and slope are two variables of the SavedModel. Its files are copied, and its checkpoint is
+written anew with the two values changed: a fraction of a second, whatever the network.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from components.exported_model import (
+    DECISION_FILE,
+    DECISION_KEYS,
+    EXTRA,
+    VARIABLES,
+    read_variables,
+    record_text,
+)
+
+_FINGERPRINT: Final = "fingerprint.pb"
+
+
+def write_decision(
+    model: str | Path, folder: str | Path, threshold: float, slope: float, record: dict[str, Any]
+) -> None:
+    """Writes a copy of a model that decides, with its decision in ``assets.extra``.
+
+    Args:
+      model: The SavedModel's folder, trained or decided before. It is not changed.
+      folder: Appears whole or not at all.
+      threshold: The largest distance that is "same".
+      slope: Of the logistic score.
+      record: For ``decision.json``.
+
+    Raises:
+      ValueError: The model has no such variables.
+    """
+    model, folder = Path(model), Path(folder)
+    values = read_variables(model)
+    missing = set(DECISION_KEYS.values()) - values.keys()
+    if missing:
+        raise ValueError(
+            f"the model in {model} has no variable for {' and for '.join(sorted(missing))}: its "
+            "decision is part of its graph, as this project exported it before; train it again"
+        )
+    for name, value in (("threshold", threshold), ("slope", slope)):
+        values[DECISION_KEYS[name]] = np.float32(value)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(model, partial, ignore=_variables_of(model))
+    _write_variables(partial, values)
+    renew_fingerprint(partial)
+    (partial / EXTRA).mkdir(exist_ok=True)
+    (partial / EXTRA / DECISION_FILE).write_text(record_text(record), encoding="utf-8")
+    os.replace(partial, folder)
+
+
+def _variables_of(model: Path) -> Any:
+    folder = str(model / VARIABLES.parent)
+    return lambda place, names: set(names) if place == folder else set()
+
+
+def _write_variables(model: Path, values: dict[str, Any]) -> None:
+    import tensorflow as tf
+
+    (model / VARIABLES.parent).mkdir(exist_ok=True)
+    names = sorted(values)
+    tf.raw_ops.SaveV2(
+        prefix=str(model / VARIABLES),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[tf.constant(values[name]) for name in names],
+    )
+
+
+def renew_fingerprint(model: Path) -> None:
+    """Makes ``fingerprint.pb`` that of the new variables, as TensorFlow itself computes it."""
+    import tensorflow as tf
+    from tensorflow.core.protobuf import fingerprint_pb2
+
+    path = model / _FINGERPRINT
+    if not path.is_file():
+        return
+    index = (model / f"{VARIABLES}.index").read_bytes()
+    [digest] = tf.fingerprint([index]).numpy().view("<u8")
+    fingerprint = fingerprint_pb2.FingerprintDef.FromString(path.read_bytes())
+    fingerprint.checkpoint_hash = int(digest.item())
+    path.write_bytes(fingerprint.SerializeToString(deterministic=True))

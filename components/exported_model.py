@@ -1,0 +1,155 @@
+"""An exported model in use: files to embeddings, embeddings to distances, by the batch."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+EMBED_BATCH: Final = 64
+PAIR_BATCH: Final = 16_384
+
+# Records beside the graph, JSON files that a server passes over.
+EXTRA: Final = "assets.extra"
+NETWORK_FILE: Final = "network.json"  # what embeds, and how embeddings are compared
+DECISION_FILE: Final = "decision.json"  # what the threshold is, and where it is from
+
+VARIABLES: Final = Path("variables", "variables")
+# Where TensorFlow keeps the two variables that are the decision.
+DECISION_KEYS: Final = {
+    name: f"{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in ("threshold", "slope")
+}
+
+
+class ExportedModel:
+    """A SavedModel with the signatures ``embed`` and ``compare``.
+
+    Args:
+      folder: Holds ``saved_model.pb``.
+
+    Raises:
+      ValueError: There is no such model, or it has other signatures.
+    """
+
+    def __init__(self, folder: str | Path):
+        # Takes 13 seconds to import.
+        import tensorflow as tf
+
+        try:
+            self._model = tf.saved_model.load(str(folder))
+        except OSError as error:
+            raise ValueError(
+                f"{folder} is no SavedModel ({error}); give a version's folder"
+            ) from None
+        self._signatures = self._model.signatures
+        missing = {"embed", "compare"} - set(self._signatures)
+        if missing:
+            raise ValueError(
+                f"{folder} has the signatures {sorted(self._signatures)}, and not "
+                f"{sorted(missing)}; give a model that this pipeline pushed"
+            )
+
+    def embed(self, files: Sequence[bytes]) -> np.ndarray:
+        """Embeddings, float32 ``[N, D]``, of N of 1 or more JPEG or PNG files."""
+        import tensorflow as tf
+
+        embed = self._signatures["embed"]
+        starts = range(0, len(files), EMBED_BATCH)
+        return np.concatenate(
+            [
+                embed(image=tf.constant(files[at : at + EMBED_BATCH]))["embedding"].numpy()
+                for at in starts
+            ]
+        )
+
+    def distances(
+        self, first: np.ndarray, second: np.ndarray, a: np.ndarray, b: np.ndarray
+    ) -> np.ndarray:
+        """The distances of pairs, float32 ``[P]``.
+
+        Args:
+          first: float32 ``[N, D]``, embeddings that the first of a pair is taken from.
+          second: float32 ``[M, D]``, likewise the second.
+          a: int ``[P]``, P of 1 or more: rows of ``first``.
+          b: int ``[P]``: rows of ``second``.
+        """
+        import tensorflow as tf
+
+        compare = self._signatures["compare"]
+        parts = []
+        for at in range(0, len(a), PAIR_BATCH):
+            rows = slice(at, at + PAIR_BATCH)
+            found = compare(
+                embedding_a=tf.constant(first[a[rows]]), embedding_b=tf.constant(second[b[rows]])
+            )
+            parts.append(found["distance"].numpy())
+        return np.concatenate(parts)
+
+
+def read_variables(model: str | Path) -> dict[str, Any]:
+    """All tensors of a SavedModel's checkpoint, by their keys.
+
+    Raises:
+      ValueError: There is none.
+    """
+    import tensorflow as tf
+
+    try:
+        reader = tf.train.load_checkpoint(str(Path(model, VARIABLES)))
+    except (tf.errors.OpError, ValueError) as error:
+        raise ValueError(f"{model} is no SavedModel with variables ({error})") from None
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_dtype_map()}
+
+
+def network_digest(model: str | Path) -> str:
+    """SHA-256 of all of a model but its decision, as 64 hex digits.
+
+    Models of one digest embed alike and find the same distances.
+
+    Raises:
+      ValueError: It has no variables.
+    """
+    digest = hashlib.sha256(Path(model, "saved_model.pb").read_bytes())
+    values = read_variables(model)
+    for name in sorted(values.keys() - set(DECISION_KEYS.values())):
+        digest.update(f"{name}\0".encode() + np.asarray(values[name]).tobytes())
+    return digest.hexdigest()
+
+
+def read_record(model: str | Path, name: str) -> dict[str, Any] | None:
+    """A JSON record beside a model's graph; None where there is none.
+
+    Raises:
+      ValueError: It is not JSON.
+    """
+    path = Path(model, EXTRA, name)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is not JSON ({error}); take the model from where it was"
+        ) from None
+
+
+def network_of(model: str | Path) -> dict[str, Any]:
+    """A model's ``network.json``.
+
+    Raises:
+      ValueError: There is none.
+    """
+    record = read_record(model, NETWORK_FILE)
+    if record is None:
+        raise ValueError(
+            f"{model} holds no {EXTRA}/{NETWORK_FILE}; it is not a model that Trainer wrote, or "
+            "an older one: train it again"
+        )
+    return record
+
+
+def record_text(content: dict[str, Any]) -> str:
+    """A record as its file has it."""
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,211 @@
+"""Pairs to calibrate a decision on: their distances, as they are and on aged copies of the images.
+
+All that costs time is in here, so that another objective needs none of it again.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from itertools import islice, repeat
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from components.exported_model import EMBED_BATCH, ExportedModel
+from components.metrics import resolution
+from components.pair_example_gen.pairing import draw_pairs, possible_pairs
+from components.val_scorer.ageing import aged
+
+PLAIN: Final = "plain"
+FILE: Final = "pairs.npz"
+
+Say = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class CalibrationPairs:
+    """Pairs with their distances.
+
+    Attributes:
+      ids: str ``[N]``, the images.
+      identities: str ``[N]``, who they show.
+      a: int64 ``[P]``, the row of each pair's first image.
+      b: int64 ``[P]``, of its second.
+      labels: int64 ``[P]``, 1 same, 0 different.
+      added: bool ``[P]``, pairs of two people that nobody asked for. There are as many as photos
+        allow, and a false match rate is the better known the more there are; but with them, the
+        pairs no longer have the mix of same and different that was asked for.
+      distances: float32 ``[P]`` each: ``plain``, of the images as they are, and by the name of an
+        ageing, of their copies: both images of a pair are aged.
+    """
+
+    ids: np.ndarray
+    identities: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    labels: np.ndarray
+    added: np.ndarray
+    distances: dict[str, np.ndarray]
+
+    @property
+    def identities_a(self) -> np.ndarray:
+        """str ``[P]``, who the first images show."""
+        return self.identities[self.a]
+
+    @property
+    def identities_b(self) -> np.ndarray:
+        """str ``[P]``, who the second images show."""
+        return self.identities[self.b]
+
+    @property
+    def people(self) -> int:
+        """How many people the pairs show."""
+        return resolution.people(self.identities_a, self.identities_b)
+
+    @property
+    def couples(self) -> int:
+        """How many different couples of people the pairs show."""
+        return resolution.couples(self.identities_a, self.identities_b)
+
+    @property
+    def images(self) -> int:
+        """How many images the pairs name."""
+        return len(np.union1d(self.a, self.b))
+
+    def given(self) -> "CalibrationPairs":
+        """Without the pairs that were added."""
+        kept = ~self.added
+        return CalibrationPairs(
+            self.ids,
+            self.identities,
+            self.a[kept],
+            self.b[kept],
+            self.labels[kept],
+            self.added[kept],
+            {kind: values[kept] for kind, values in self.distances.items()},
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of which pairs these are, whatever their order, as 64 hex digits."""
+        rows = zip(self.ids[self.a], self.ids[self.b], self.labels, strict=True)
+        lines = sorted(f"{a}\t{b}\t{label}\n" for a, b, label in rows)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def save(self, folder: str | Path) -> None:
+        """Writes ``pairs.npz`` into a folder, whole or not at all."""
+        path = Path(folder, FILE)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = {
+            each.name: getattr(self, each.name) for each in fields(self) if each.name != "distances"
+        }
+        named = {f"distances_{name}": values for name, values in self.distances.items()}
+        partial = path.with_name(f".{FILE}.partial")
+        with partial.open("wb") as file:
+            np.savez(file, **columns, **named)
+        os.replace(partial, path)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "CalibrationPairs":
+        """Reads what ``save`` wrote."""
+        with np.load(Path(folder, FILE), allow_pickle=False) as found:
+            columns = {name: found[name] for name in found.files}
+        distances = {
+            name.removeprefix("distances_"): columns.pop(name)
+            for name in sorted(columns)
+            if name.startswith("distances_")
+        }
+        return cls(**columns, distances=distances)
+
+
+def score_copies(
+    model: ExportedModel,
+    images: Iterable[tuple[str, bytes]],
+    pairs: Sequence[tuple[str, str]],
+    labels: np.ndarray,
+    identity_of: Callable[[str], str],
+    ageings: Sequence[str],
+    strangers: int = 0,
+    say: Say = lambda done, total: None,
+) -> CalibrationPairs:
+    """Embeds each image once, and each of its aged copies, and compares pair by pair.
+
+    Both images of a pair are aged in one way. That is where strangers come nearer: what blur or
+    noise does to two faces alike makes their embeddings alike. One aged image beside a good one
+    moves the two apart, which costs recall and no false match.
+
+    Args:
+      model: Embeds and compares.
+      images: Ids and files, each id once; at most a batch is held. Those that no pair names are
+        passed over.
+      pairs: The two image ids of each pair.
+      labels: int ``[P]``, 1 same.
+      identity_of: Who an image shows, by its id; asked when the images have been read.
+      ageings: Of ``ageing.STRENGTHS``.
+      strangers: Add so many pairs of two people, spread over all couples of people, from the images
+        at hand; fewer where there are not so many.
+      say: Is told how many of how many images are done.
+
+    Raises:
+      ValueError: There is no pair, or a pair names an image that is not there.
+    """
+    if not len(pairs):
+        raise ValueError("there is no pair to calibrate on; give photos of two people or more")
+    names, index = np.unique(np.asarray(pairs, np.str_).ravel(), return_inverse=True)
+    row_of = {str(name): row for row, name in enumerate(names)}
+    kinds = (PLAIN, *ageings)
+    tables: dict[str, np.ndarray] = {}
+    seen = np.zeros(len(names), bool)
+    wanted = ((image_id, data) for image_id, data in images if image_id in row_of)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        while batch := list(islice(wanted, EMBED_BATCH)):
+            rows = [row_of[image_id] for image_id, _ in batch]
+            seen[rows] = True
+            ids, originals = [name for name, _ in batch], [data for _, data in batch]
+            files = originals
+            for kind, following in zip(kinds, (*ageings, None), strict=True):
+                # The copies of the next kind are made while those of this one are embedded.
+                copies = following and pool.map(aged, originals, repeat(following), ids)
+                embeddings = model.embed(files)
+                table = tables.setdefault(
+                    kind, np.empty((len(names), embeddings.shape[1]), np.float32)
+                )
+                table[rows] = embeddings
+                files = list(copies or ())
+            say(int(seen.sum()), len(names))
+    if not seen.all():
+        raise ValueError(
+            f"a pair names image {names[~seen][0]!r}, which is not among the images; make images "
+            "and pairs in one PairExampleGen run"
+        )
+    identities = np.array([identity_of(str(name)) for name in names])
+    a, b = index.reshape(-1, 2).T.astype(np.int64)
+    more_a, more_b = _strangers(identities, strangers, a, b)
+    added = np.repeat([False, True], [len(a), len(more_a)])
+    a, b = np.concatenate([a, more_a]), np.concatenate([b, more_b])
+    return CalibrationPairs(
+        ids=names,
+        identities=identities,
+        a=a,
+        b=b,
+        labels=np.concatenate([np.asarray(labels, np.int64), np.zeros(len(more_a), np.int64)]),
+        added=added,
+        distances={kind: model.distances(table, table, a, b) for kind, table in tables.items()},
+    )
+
+
+def _strangers(
+    identities: np.ndarray, count: int, a: np.ndarray, b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of two people, without those that are there already."""
+    _, people, sizes = np.unique(identities, return_inverse=True, return_counts=True)
+    _, different = possible_pairs(sizes)
+    first, second, _ = draw_pairs(people, 0, min(count, different), seed=0)
+
+    def number(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.minimum(one, other) * len(identities) + np.maximum(one, other)
+
+    new = ~np.isin(number(first, second), number(a, b))
+    return first[new], second[new]
