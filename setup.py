@@ -43,7 +43,7 @@ setup(
     packages=find_packages(
         include=[
             package
-            for name in ("pipeline", "components", "schemas", "data", "serving")
+            for name in ("pipeline", "components", "faces", "schemas", "data", "serving")
             for package in (name, f"{name}.*")
         ]
     ),
@@ -61,8 +61,12 @@ setup(
         "Jinja2",
         # Older releases have known deserialisation vulnerabilities (CVE-2025-1550 and later).
         "keras>=3.12.4,<3.13",
+        # Reads the weights of mtcnn.
+        "lz4>=4.3.3",
         "Markdown",
         "matplotlib",
+        # Only for the weights that it carries (faces/weights.py knows their digests).
+        "mtcnn==1.0.0",
         "numpy<2",
         "Pillow",
         "pydantic>=2",
