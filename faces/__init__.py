@@ -5,9 +5,9 @@
     face = find_faces("me.jpg", DLIB_150)[0]
     face.pixels       # uint8 [150, 150, 3], aligned
 
-A photo's file becomes upright pixels (`faces.photo`), in which faces and five landmarks of each are
-found (`faces.finder`) and brought to the size and place that a model wants (`faces.alignment`); which
-of them is meant, and whether it is good enough, is chosen last (`faces.choice`).
+A photo's file becomes upright pixels (`faces.photo`), in which faces and five landmarks of each
+are found (`faces.finder`) and brought to the size and place that a model wants (`faces.alignment`);
+which of them is meant, and whether it is good enough, is chosen last (`faces.choice`).
 """
 
 from faces.canvas import DLIB_150, LFW, FaceCanvas

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from faces.sampling import Mipmap, sample
 
+
 def similarities(landmarks: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
     """The similarity from the canvas to the photo that brings the positions nearest the landmarks.
 

@@ -41,10 +41,11 @@ class FaceCanvas(BaseModel):
         return positions
 
 
-# What dlib's face network was trained with: ``get_face_chip(size=150, padding=0.25)`` of dlib's five
-# points. The positions are the means of this finder's landmarks in those chips, over 1,485 photos of
-# as many people of LFW's train split (dlib-bin 20.0.1; the 15 in which dlib's detector found nothing
-# are left out). They differ by 2 pixels from photo to photo at the eyes, and by 5 at nose and mouth.
+# What dlib's face network was trained with: ``get_face_chip(size=150, padding=0.25)`` of dlib's
+# five points. The positions are the means of this finder's landmarks in those chips, over 1,485
+# photos of as many people of LFW's train split (dlib-bin 20.0.1; 15 more in which dlib's detector
+# found nothing are left out). From photo to photo they differ by 2 pixels at the eyes, and by 5 at
+# nose and mouth.
 DLIB_150: Final = FaceCanvas(
     name="dlib_150",
     width=150,
@@ -52,7 +53,7 @@ DLIB_150: Final = FaceCanvas(
     positions=((46.80, 45.74), (101.55, 45.70), (74.17, 77.22), (50.40, 104.96), (97.96, 104.92)),
 )
 
-# LFW's own pictures, for models that were trained on them as they are: the means over the same photos.
+# LFW's own pictures, for models trained on them as they are: the means over the same photos.
 LFW: Final = FaceCanvas(
     name="lfw",
     width=250,

@@ -65,7 +65,9 @@ def choose(faces: list[Face], which: str | int) -> list[Face]:
     """
     most = _number(which)
     if not faces:
-        raise NoFace("No face was found. Look into the camera, with all of your face in the picture.")
+        raise NoFace(
+            "No face was found. Look into the camera, with all of your face in the picture."
+        )
     sure = [face for face in faces if face.confidence >= SURE_ENOUGH]
     if not sure:
         surest = max(face.confidence for face in faces)

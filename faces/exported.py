@@ -59,9 +59,7 @@ class FindModule(tf.Module):
         canvas = self._canvas
         found = look(pixels, tf.constant(canvas.positions), canvas.height, canvas.width)
         found = found._replace(boxes=found.boxes * scale, landmarks=found.landmarks * scale)
-        return {
-            name: self._padded(getattr(found, name)) for name in Looked._fields
-        }
+        return {name: self._padded(getattr(found, name)) for name in Looked._fields}
 
     def _padded(self, part: tf.Tensor) -> tf.Tensor:
         part = part[: self._most]

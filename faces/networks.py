@@ -1,8 +1,8 @@
 """MTCNN's three networks as TensorFlow functions (Zhang et al. 2016; see ``faces.weights``).
 
-All take float32 [N, height, width, 3], RGB, as `normalise` makes it. "Face" is the difference of the
-two logits: its sigmoid is the probability of the paper's softmax. Offsets of a box are (left, top,
-right, bottom) in sides of the box; landmarks five x, then five y, from 0 to 1 across the box.
+All take float32 [N, height, width, 3], RGB, as `normalise` makes it. "Face" is the difference of
+the two logits: its sigmoid is the probability of the paper's softmax. Offsets of a box are (left,
+top, right, bottom) in sides of the box; landmarks go from 0 to 1 across it.
 """
 
 import functools

@@ -165,8 +165,8 @@ def _check_size(image: Image.Image) -> None:
 
 def _too_large(width: int, height: int, most: int) -> PhotoError:
     return PhotoError(
-        f"The photo is too large ({width:,} x {height:,} pixels; at most {most / 1e6:.0f} million). "
-        "Use a smaller one.",
+        f"The photo is too large ({width:,} x {height:,} pixels; at most {most / 1e6:.0f} "
+        "million). Use a smaller one.",
         "too_large",
         width=width,
         height=height,

@@ -72,9 +72,7 @@ def sample(mipmap: Mipmap, matrices: tf.Tensor, height: int, width: int) -> tf.T
     Returns:
         float32 [N, height, width, 3], from 0 to 255.
     """
-    determinant = (
-        matrices[:, 0, 0] * matrices[:, 1, 1] - matrices[:, 0, 1] * matrices[:, 1, 0]
-    )
+    determinant = matrices[:, 0, 0] * matrices[:, 1, 1] - matrices[:, 0, 1] * matrices[:, 1, 0]
     scale = tf.maximum(tf.sqrt(tf.abs(determinant)), 1e-6)
     level = tf.cast(tf.round(tf.math.log(scale) / tf.math.log(2.0)), tf.int32)
     level = tf.clip_by_value(level, 0, _LEVELS - 1)

@@ -27,7 +27,7 @@ class Squares(NamedTuple):
         return Squares(*(tf.gather(field, indices) for field in self))
 
     def matrices(self, pixels: int | tf.Tensor, mirrored: bool = False) -> tf.Tensor:
-        """float32 [N, 2, 3]: from a place in a crop of ``pixels`` on a side to that in the photo."""
+        """float32 [N, 2, 3]: from a place in a crop of ``pixels`` to that in the photo."""
         pixels = tf.cast(pixels, tf.float32)
         scale = self.side / pixels
         cosine, sine = tf.cos(self.angle) * scale, tf.sin(self.angle) * scale

@@ -48,7 +48,7 @@ def test_a_known_similarity_is_found_exactly():
 def test_a_face_that_lies_as_the_canvas_wants_it_is_cut_out_as_it_is():
     photo = RANDOM.integers(0, 256, (200, 300, 3), dtype=np.uint8)
     positions = np.float32(DLIB_150.positions)
-    landmarks = tf.constant((positions + [20, 30])[None], tf.float32)
+    landmarks = tf.constant((positions + np.array((20, 30)))[None], tf.float32)
     faces = align(build_mipmap(tf.constant(photo)), landmarks, tf.constant(positions), 150, 150)
     assert faces.dtype == tf.uint8
     np.testing.assert_allclose(faces[0], photo[30:180, 20:170], atol=1)

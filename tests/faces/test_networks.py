@@ -21,7 +21,8 @@ def peer(name: str) -> object:
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "parameters"), [("pnet", 13, 6_632), ("rnet", 16, 100_178), ("onet", 21, 389_040)]
+    ("name", "count", "parameters"),
+    [("pnet", 13, 6_632), ("rnet", 16, 100_178), ("onet", 21, 389_040)],
 )
 def test_the_weights_that_are_read_are_those_that_joblib_loads(name, count, parameters):
     arrays = weights.read_weights(name)
@@ -35,7 +36,7 @@ def test_the_weights_that_are_read_are_those_that_joblib_loads(name, count, para
 def test_other_weights_are_refused(monkeypatch):
     monkeypatch.setitem(weights._SHA256, "pnet", "0" * 64)
     weights.read_weights.cache_clear()
-    with pytest.raises(RuntimeError, match="pnet.lz4 has the SHA-256 ea6b0c3e"):
+    with pytest.raises(RuntimeError, match=r"pnet\.lz4 has the SHA-256 ea6b0c3e"):
         weights.read_weights("pnet")
     weights.read_weights.cache_clear()
 
@@ -43,7 +44,7 @@ def test_other_weights_are_refused(monkeypatch):
 def test_without_the_distribution(monkeypatch):
     monkeypatch.setattr(weights, "_DISTRIBUTION", "no-such-distribution")
     weights.read_weights.cache_clear()
-    with pytest.raises(RuntimeError, match="pip install mtcnn==1.0.0"):
+    with pytest.raises(RuntimeError, match=r"pip install mtcnn==1\.0\.0"):
         weights.read_weights("rnet")
     weights.read_weights.cache_clear()
 

@@ -39,9 +39,7 @@ def test_half_a_pixel_further_is_the_mean_of_two():
 
 def test_turned_and_mirrored():
     # x of the crop runs down the photo, y to its left: the photo turned left.
-    np.testing.assert_array_equal(
-        crop(PHOTO, [[0, -1, 52], [1, 0, 0]], 52, 37), np.rot90(PHOTO)
-    )
+    np.testing.assert_array_equal(crop(PHOTO, [[0, -1, 52], [1, 0, 0]], 52, 37), np.rot90(PHOTO))
     np.testing.assert_array_equal(crop(PHOTO, [[-1, 0, 52], [0, 1, 0]], 37, 52), PHOTO[:, ::-1])
 
 
