@@ -49,7 +49,7 @@ setup(
     packages=find_packages(
         include=[
             package
-            for name in ("pipeline", "components", "schemas", "data", "serving")
+            for name in ("pipeline", "components", "faces", "schemas", "data", "serving")
             for package in (name, f"{name}.*")
         ]
     ),
@@ -69,8 +69,12 @@ setup(
         # Older releases have known deserialisation vulnerabilities (CVE-2025-1550 and later).
         f"keras>=3.12.4,<3.13; {OLD}",
         f"keras>=3.15.1,<3.16; {DEFAULT}",
+        # Reads the weights of mtcnn.
+        "lz4>=4.3.3",
         "Markdown",
         "matplotlib",
+        # Only for the weights that it carries (faces/weights.py knows their digests).
+        "mtcnn==1.0.0",
         f"numpy<2; {OLD}",
         f"numpy>=2; {DEFAULT}",
         "Pillow",
