@@ -152,7 +152,9 @@ class Gallery:
         picks = np.array(self._best(closeness, rows, count), np.int64)
         return [
             Match(self._names[self._codes[row]], row, near)
-            for row, near in zip(picks.tolist(), self._closeness(picks, vector).tolist(), strict=True)
+            for row, near in zip(
+                picks.tolist(), self._closeness(picks, vector).tolist(), strict=True
+            )
         ]
 
     def _candidates(self, vector: np.ndarray, count: int) -> np.ndarray | None:
