@@ -47,6 +47,7 @@ PER_PAIR_BATCH = 32
 def make_examples(folder: str, data: dict[str, str]) -> dict[str, Any]:
     """Runs PairExampleGen into ``folder``."""
     config = DataConfig(
+        align="none",
         images=data["images"],
         image_list=data["image_list"],
         split="given",

@@ -44,6 +44,7 @@ class SiameseTrainer(base_component.BaseComponent):
       transform_graph: Goes into the exported model.
       training: The training section.
       image: The image section.
+      align: How faces were aligned, ``data.align``; the model carries it.
       code_digest: Of the trainer's source, for the cache.
       hyperparameters: From a Tuner; optional.
     """
@@ -58,6 +59,7 @@ class SiameseTrainer(base_component.BaseComponent):
         transform_graph: BaseChannel,
         training: TrainingConfig,
         image: ImageConfig,
+        align: str,
         code_digest: str,
         hyperparameters: BaseChannel | None = None,
     ):
@@ -73,6 +75,7 @@ class SiameseTrainer(base_component.BaseComponent):
                 {
                     "training": training.model_dump_json(),
                     "image": image.model_dump_json(),
+                    "align": align,
                     "code_digest": code_digest,
                     "weights_digest": weights_digest(training),
                 }

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import features
-from components.exported_model import NETWORK_FILE
+from components.exported_model import FACES_FILE, NETWORK_FILE
 from components.progress import say
 from components.trainer import pictures
 from components.trainer.arrays import read_images, read_pairs
@@ -23,6 +23,7 @@ from components.trainer.fitting import fit
 from components.trainer.texture import fit_texture
 from components.trainer.verifier import Verifier, save_verifier
 from components.transform.config import ImageConfig
+from faces import CANVASES
 
 
 def prepare_function(transform_output: tft.TFTransformOutput, config: ImageConfig) -> Any:
@@ -55,9 +56,9 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
       fn_args: TFX's ``FnArgs``. ``custom_config`` holds ``training`` and ``image`` as JSON, under
-        ``folders`` the split folders that the executor looked up, and under ``checkpoint_dir``
-        where a training that is stopped leaves its state. ``hyperparameters``, from a Tuner, go
-        over the config.
+        ``align`` how faces were aligned, under ``folders`` the split folders that the executor
+        looked up, and under ``checkpoint_dir`` where a training that is stopped leaves its state.
+        ``hyperparameters``, from a Tuner, go over the config.
     """
     given = fn_args.custom_config
     config = TrainingConfig.model_validate_json(given["training"])
@@ -109,13 +110,15 @@ def run_fn(fn_args: Any) -> None:
     prepare, layer = prepare_function(
         tft.TFTransformOutput(fn_args.transform_graph_path), image_config
     )
-    verifier = Verifier(prepare, embedder, comparer, embedder.size, tracked=[layer])
+    canvas = CANVASES.get(given["align"])
+    verifier = Verifier(prepare, embedder, comparer, embedder.size, tracked=[layer], canvas=canvas)
     network = {
         "name": config.network.name,
         "embedding_size": embedder.size,
         "comparer": config.chosen_comparer,
         "published_threshold": None,
     }
-    save_verifier(verifier, fn_args.serving_model_dir, {NETWORK_FILE: network})
+    wanted = {"canvas": canvas.model_dump() if canvas else None}
+    save_verifier(verifier, fn_args.serving_model_dir, {NETWORK_FILE: network, FACES_FILE: wanted})
     checkpoint.delete()
     say(f"best epoch {best + 1}")

@@ -20,6 +20,7 @@ from components.trainer.siamese import SiameseModel, centre_crop, resize
 from components.trainer.texture import fit_texture
 from components.trainer.validation import pair_distances
 from components.trainer.verifier import Verifier, save_verifier
+from faces import DLIB_150, FaceCanvas
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +203,7 @@ def test_the_signatures_are_those_of_the_contract(exported):
     }
     decided = {"distance": tf.float32, "score": tf.float32, "same": tf.bool}
     assert found == {
+        "canvas": ({"image": (tf.string, [None])}, {"canvas": tf.string}),
         "embed": ({"image": (tf.string, [None])}, {"embedding": tf.float32}),
         "compare": (
             {
@@ -251,6 +253,19 @@ def test_the_score_is_the_calibrated_one_and_half_is_the_decision(exported):
     assert found["same"].numpy().tolist() == [True, True, True, True, False, False, False]
     np.testing.assert_array_equal(found["score"].numpy() >= 0.5, found["same"])
     np.testing.assert_allclose(found["score"], logistic_score(line, 0.75, 4.0), rtol=1e-6)
+
+
+def test_a_model_says_how_it_wants_its_faces(exported):
+    _, loaded, _ = exported
+    asked = tf.constant(["", "whatever"])
+    assert loaded.signatures["canvas"](image=asked)["canvas"].numpy().tolist() == [b"", b""]
+
+    model = SiameseModel(config(), SHAPE, 5)
+    verifier = Verifier(
+        lambda image: image, Embedder(model), epoch_comparer(model), 8, tracked=[], canvas=DLIB_150
+    )
+    told = verifier.canvas(asked)["canvas"].numpy()
+    assert [FaceCanvas.model_validate_json(each) for each in told] == [DLIB_150, DLIB_150]
 
 
 def test_without_a_decision_nobody_is_the_same_person():
