@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
-from components.pair_example_gen.pair_lists import SAMPLED, ListedPair, pair_set, read_pair_list
+from components.pair_example_gen.pair_lists import (
+    SAMPLED,
+    ListedPair,
+    pair_set,
+    read_pair_list,
+    with_suffixes,
+)
 from components.pair_example_gen.pairing import possible_pairs, sample_pairs
 from components.pair_example_gen.sources import Image
 
@@ -78,7 +84,7 @@ def read_listed_pairs(
         position = {image.image_id: index for index, image in enumerate(images)}
         for path in getattr(config.pair_lists, split):
             rows = []
-            pairs = read_pair_list(path)
+            pairs = with_suffixes(read_pair_list(path), every_image)
             for pair in pairs:
                 _check(pair, path, split, every_image, split_of, config)
                 a, b = position.get(pair.image_a), position.get(pair.image_b)
