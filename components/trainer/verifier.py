@@ -107,13 +107,19 @@ class Verifier(tf.Module):
         }
 
 
-def save_verifier(verifier: Verifier, folder: str | Path, decision: dict[str, Any]) -> None:
-    """Writes the SavedModel, with its decision and its warm-up requests in ``assets.extra``.
+def save_verifier(
+    verifier: Verifier,
+    folder: str | Path,
+    decision: dict[str, Any],
+    network: dict[str, Any] | None = None,
+) -> None:
+    """Writes the SavedModel, with its records and its warm-up requests in ``assets.extra``.
 
     Args:
       verifier: What to save.
       folder: Appears whole or not at all.
       decision: For ``decision.json``: threshold, slope, objective, where they come from.
+      network: For ``network.json``: what embeds and how it is compared; None leaves it out.
     """
     folder = Path(folder)
     partial = folder.with_name(f".{folder.name}.partial")
@@ -121,7 +127,10 @@ def save_verifier(verifier: Verifier, folder: str | Path, decision: dict[str, An
     tf.saved_model.save(verifier, str(partial), signatures=verifier.signatures())
     extra = partial / "assets.extra"
     extra.mkdir()
-    (extra / "decision.json").write_text(json.dumps(decision, indent=2, sort_keys=True) + "\n")
+    for name, record in (("decision", decision), ("network", network)):
+        if record is not None:
+            text = json.dumps(record, indent=2, sort_keys=True)
+            (extra / f"{name}.json").write_text(text + "\n")
     write_warmup_requests(partial, verifier.embedding_size)
     folder.parent.mkdir(parents=True, exist_ok=True)
     os.replace(partial, folder)

@@ -10,7 +10,7 @@ from striped_faces import SHAPE, config, pairs_of, stripes
 
 from components.metrics.decision import logistic_score
 from components.trainer import warmup
-from components.trainer.comparers import PldaComparer, build_comparer, epoch_comparer
+from components.trainer.comparers import PldaComparer, build_comparison, epoch_comparer
 from components.trainer.config import NetworkConfig, TextureConfig, TrainingConfig
 from components.trainer.embedder import Embedder
 from components.trainer.fitting import build_optimizer, fit
@@ -46,7 +46,9 @@ def test_every_paradigm_learns_to_verify_identities_it_never_saw(data, chosen, t
     # Guessing has an EER of one half with a standard error of about .04 on these 200 pairs.
     assert history["val_eer"][best] < 0.3
     assert best == int(np.argmin(history["val_eer"]))
-    comparer = build_comparer(model, model.embed_all(data[0].pixels), data[0].classes)
+    comparer = build_comparison(
+        model, lambda: model.embed_all(data[0].pixels), data[0].classes
+    ).comparer
     distances = pair_distances(comparer, model.embed_all(data[2].pixels), data[3])
     assert (distances >= 0).all()
     assert (tmp_path / "train").is_dir()
