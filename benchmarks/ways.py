@@ -72,7 +72,7 @@ def make_model(folder: str, image: dict[str, Any], training: dict[str, Any]) -> 
     # PLDA is fitted; to what does not matter here.
     vectors = np.random.default_rng(0).normal(size=(512, embedder.size)).astype(np.float32)
     classes = np.repeat(np.arange(64, dtype=np.int32), 8)
-    comparer = build_comparison(model, lambda: vectors, classes).comparer
+    comparer = build_comparison(model, lambda: vectors, classes, embedder.size).comparer
     prepare, layer = prepare_function(_transform(folder, image_config), image_config)
     verifier = Verifier(prepare, embedder, comparer, embedder.size, 1.0, 1.0, tracked=[layer])
     save_verifier(verifier, Path(folder, "Format-Serving"), {"threshold": 1.0})

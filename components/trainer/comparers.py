@@ -89,7 +89,10 @@ class Comparison:
 
 
 def build_comparison(
-    model: SiameseModel, embed_train: Callable[[], np.ndarray], classes: np.ndarray
+    model: SiameseModel,
+    embed_train: Callable[[], np.ndarray],
+    classes: np.ndarray,
+    size: int,
 ) -> Comparison:
     """The comparer that a trained model's config names; the cosine where PLDA has too little data.
 
@@ -98,13 +101,14 @@ def build_comparison(
       embed_train: Gives the embeddings of the train images, float32 ``[N, D]``; called only where
         they are needed: PLDA is fitted on them.
       classes: int ``[N]``, their identities.
+      size: D.
     """
     name = model.config.chosen_comparer
     if name != "plda":
         return Comparison(epoch_comparer(model), name)
-    little = too_little_for_plda(classes)
+    little = too_little_for_plda(classes, size)
     if little:
-        note = f"PLDA has too little to be fitted on, {little}: compared by the cosine instead"
+        note = f"PLDA has too little to be fitted on ({little}), so the cosine compares instead"
         return Comparison(CosineComparer(), "cosine", note)
     plda = fit_plda(embed_train(), classes, model.config.shrinkage)
     return Comparison(PldaComparer(plda), name)

@@ -132,6 +132,12 @@ class NetworkConfig(Section):
             )
         if self.unfreeze_from is not None and not self.frozen:
             raise ValueError("unfreeze_from is given, but frozen is false; leave one of them out")
+        default = type(self).model_fields["finetune_rate"].default
+        if self.unfreeze_from is None and self.finetune_rate != default:
+            raise ValueError(
+                f"finetune_rate is {self.finetune_rate:g}, and nothing is unfrozen; name the layer "
+                "from which it is (unfreeze_from), or remove it"
+            )
         return self
 
     @model_validator(mode="after")

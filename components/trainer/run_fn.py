@@ -156,7 +156,10 @@ def run_fn(fn_args: Any) -> None:
             texture = fit_texture(train_images.pixels, config.texture, config.seed)
         embedder = Embedder(model, texture)
         comparison = build_comparison(
-            model, lambda: embedder.embed_all(train_images.pixels), train_images.classes
+            model,
+            lambda: embedder.embed_all(train_images.pixels),
+            train_images.classes,
+            embedder.size,
         )
         if comparison.note:
             say(comparison.note)
@@ -178,6 +181,7 @@ def run_fn(fn_args: Any) -> None:
         "history": {key: [float(value) for value in values] for key, values in history.items()},
         "best_epoch": best + 1,
         "embedding_size": embedder.size,
+        "comparer_note": comparison.note,
         "training": config.model_dump(),
         "versions": {
             "python": platform.python_version(),

@@ -151,7 +151,9 @@ def _convolved(
         [
             np.stack(
                 [
-                    np.einsum("ncrs,kcrs->nk", x[:, :, top : top + size, left : left + size], kernel)
+                    np.einsum(
+                        "ncrs,kcrs->nk", x[:, :, top : top + size, left : left + size], kernel
+                    )
                     for left in rows
                 ],
                 axis=-1,
