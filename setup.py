@@ -32,6 +32,9 @@ DEV = [
     # The independent implementation that dlib_resnet is tested against.
     "dlib-bin>=20",
     "mypy",
+    # An ONNX file is made and turned into a SavedModel in a test, as the docs say.
+    "onnx",
+    "onnx2keras>=0.0.25",
     "pytest",
     "ruff",
     # Drives the browser (Debian: chromium, chromium-driver) in the tests of the web page.

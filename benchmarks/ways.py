@@ -70,8 +70,8 @@ def make_model(folder: str, image: dict[str, Any], training: dict[str, Any]) -> 
     model = SiameseModel(config, image_config.shape, classes=64)
     embedder = Embedder(model)
     # PLDA is fitted; to what does not matter here.
-    vectors = np.random.default_rng(0).normal(size=(512, embedder.size)).astype(np.float32)
-    classes = np.repeat(np.arange(64, dtype=np.int32), 8)
+    vectors = np.random.default_rng(0).normal(size=(2000, embedder.size)).astype(np.float32)
+    classes = np.repeat(np.arange(1000, dtype=np.int32), 2)
     comparer = build_comparison(model, lambda: vectors, classes, embedder.size).comparer
     prepare, layer = prepare_function(_transform(folder, image_config), image_config)
     verifier = Verifier(prepare, embedder, comparer, embedder.size, 1.0, 1.0, tracked=[layer])
