@@ -76,8 +76,8 @@ def read_pair_list(path: str) -> list[ListedPair]:
 def with_suffixes(pairs: Sequence[ListedPair], image_ids: Iterable[str]) -> list[ListedPair]:
     """The pairs by the ids of the images that there are.
 
-    LFW's lists say ``.jpg`` of images that may have been converted to another format: a name that is
-    no image's is taken for the one image of the same name but for its suffix.
+    LFW's lists say ``.jpg`` of images that may have been converted to another format: a name that
+    is no image's is taken for the one image of the same name but for its suffix.
     """
     known = set(image_ids)
     stems: dict[str, list[str]] = {}

@@ -16,10 +16,11 @@ from components.progress import say
 from components.trainer import pictures
 from components.trainer.arrays import read_images, read_pairs
 from components.trainer.checkpoint import Checkpoint
-from components.trainer.comparers import build_comparer
+from components.trainer.comparers import build_comparison
 from components.trainer.config import TrainingConfig
 from components.trainer.embedder import Embedder
 from components.trainer.fitting import fit
+from components.trainer.network_record import network_record
 from components.trainer.texture import fit_texture
 from components.trainer.verifier import Verifier, save_verifier
 from components.transform.config import ImageConfig
@@ -91,14 +92,22 @@ def run_fn(fn_args: Any) -> None:
         if config.texture:
             texture = fit_texture(train_images.pixels, config.texture, config.seed)
         embedder = Embedder(model, texture)
-        comparer = build_comparer(
-            model, embedder.embed_all(train_images.pixels), train_images.classes
+        comparison = build_comparison(
+            model,
+            lambda: embedder.embed_all(train_images.pixels),
+            train_images.classes,
+            embedder.size,
         )
+        if comparison.note:
+            say(comparison.note)
 
-    pictures.learning_curves(history, best, run_dir / "learning_curves.png")
+    if history:
+        pictures.learning_curves(history, best, run_dir / "learning_curves.png")
     record = {
         "history": {key: [float(value) for value in values] for key, values in history.items()},
         "best_epoch": best + 1,
+        "embedding_size": embedder.size,
+        "comparer_note": comparison.note,
         "training": config.model_dump(),
         "versions": {
             "python": platform.python_version(),
@@ -111,14 +120,13 @@ def run_fn(fn_args: Any) -> None:
         tft.TFTransformOutput(fn_args.transform_graph_path), image_config
     )
     canvas = CANVASES.get(given["align"])
-    verifier = Verifier(prepare, embedder, comparer, embedder.size, tracked=[layer], canvas=canvas)
-    network = {
-        "name": config.network.name,
-        "embedding_size": embedder.size,
-        "comparer": config.chosen_comparer,
-        "published_threshold": None,
+    verifier = Verifier(
+        prepare, embedder, comparison.comparer, embedder.size, tracked=[layer], canvas=canvas
+    )
+    records = {
+        NETWORK_FILE: network_record(config, embedder.size, comparison),
+        FACES_FILE: {"canvas": canvas.model_dump() if canvas else None},
     }
-    wanted = {"canvas": canvas.model_dump() if canvas else None}
-    save_verifier(verifier, fn_args.serving_model_dir, {NETWORK_FILE: network, FACES_FILE: wanted})
+    save_verifier(verifier, fn_args.serving_model_dir, records)
     checkpoint.delete()
-    say(f"best epoch {best + 1}")
+    say(f"best epoch {best + 1}" if history else "nothing was trained")
