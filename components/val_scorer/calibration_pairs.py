@@ -134,7 +134,7 @@ def score_copies(
 
     Both images of a pair are aged in one way. That is where strangers come nearer: what blur or
     noise does to two faces alike makes their embeddings alike. One aged image beside a good one
-    moves the two apart, which costs recall and no false match.
+    moves the two apart, which costs recall and no false match (measured in docs/decision.md).
 
     Args:
       model: Embeds and compares.
