@@ -101,7 +101,7 @@ class CalibrationPairs:
         columns = {
             each.name: getattr(self, each.name) for each in fields(self) if each.name != "distances"
         }
-        named = {f"distances_{name}": values for name, values in self.distances.items()}
+        named: dict[str, Any] = {f"distances_{name}": values for name, values in self.distances.items()}
         partial = path.with_name(f".{FILE}.partial")
         with partial.open("wb") as file:
             np.savez(file, **columns, **named)
