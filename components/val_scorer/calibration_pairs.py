@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -101,7 +101,9 @@ class CalibrationPairs:
         columns = {
             each.name: getattr(self, each.name) for each in fields(self) if each.name != "distances"
         }
-        named: dict[str, Any] = {f"distances_{name}": values for name, values in self.distances.items()}
+        named: dict[str, Any] = {
+            f"distances_{name}": values for name, values in self.distances.items()
+        }
         partial = path.with_name(f".{FILE}.partial")
         with partial.open("wb") as file:
             np.savez(file, **columns, **named)
