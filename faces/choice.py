@@ -7,8 +7,8 @@ import numpy as np
 
 from faces.errors import NoFace, PhotoError, SeveralFaces, TooBlurred, TooSmall, UnsureFace
 
-# A face that is less sure may be a knee or a cloud: of 5,000 photos of LFW's train people 9 are, and
-# of 600 pictures without a face the surest is .88 sure (people who stand behind left out).
+# What is less sure may be a knee or a cloud. Of 5,000 photos of LFW's train people 9 are less sure,
+# and of 600 pictures without a face all, the surest at .88 (people who stand behind left out).
 SURE_ENOUGH: Final = 0.9
 # Between chin and brow, in pixels of the photo.
 SMALLEST_HEIGHT: Final = 40
