@@ -7,11 +7,15 @@ import numpy as np
 
 from faces.errors import NoFace, PhotoError, SeveralFaces, TooBlurred, TooSmall, UnsureFace
 
-# A face that is less sure may be a knee or a cloud.
-SURE_ENOUGH: Final = 0.95
+# What is less sure may be a knee or a cloud. Of 5,000 photos of LFW's train people 9 are less sure,
+# and of 600 pictures without a face all, the surest at .88 (people who stand behind left out).
+SURE_ENOUGH: Final = 0.9
 # Between chin and brow, in pixels of the photo.
 SMALLEST_HEIGHT: Final = 40
-SHARP_ENOUGH: Final = 0.0
+# Medians over 40 photos of LFW train people: 1.06 as they are; .38, .22, .11 blurred by a Gaussian
+# of 2, 2.8 and 4 pixels. With one of the two photos blurred like that, dlib's face network still
+# knows 95, 87 and 64 % of 200 pairs to be one person, instead of 98.5 %.
+SHARP_ENOUGH: Final = 0.15
 # Another face nearly as large: whose photo is it?
 _AS_LARGE: Final = 0.6
 # Chin to brow, in distances between the middle of the eyes and that of the mouth's corners; an

@@ -23,12 +23,13 @@ def sharpness(mipmap: Mipmap, landmarks: tf.Tensor) -> tf.Tensor:
         landmarks: float32 [N, 5, 2].
 
     Returns:
-        float32 [N]; what is usual, and what is too little, is said in ``faces.choice``.
+        float32 [N]; how much is enough is said in ``faces.choice``.
     """
-    positions = tf.constant(DLIB_150.positions) * _SHARE
-    faces = tf.cast(align(mipmap, landmarks, positions, _SIDE, _SIDE), tf.float32)
-    inner = slice(_SIDE // 5, _SIDE - _SIDE // 5)
-    grey = tf.reduce_mean(faces, axis=-1, keepdims=True)[:, inner, inner]
+    positions = tf.constant(DLIB_150.positions) * (2 * _SHARE)
+    faces = tf.cast(align(mipmap, landmarks, positions, 2 * _SIDE, 2 * _SIDE), tf.float32)
+    # Sampled at twice the size and halved: what the photo's own size changes is then smaller.
+    grey = tf.nn.avg_pool2d(tf.reduce_mean(faces, axis=-1, keepdims=True), 2, 2, "VALID")
+    grey = grey[:, _SIDE // 5 : -(_SIDE // 5), _SIDE // 5 : -(_SIDE // 5)]
     kernel = tf.reshape([0.0, 1.0, 0.0, 1.0, -4.0, 1.0, 0.0, 1.0, 0.0], (3, 3, 1, 1))
     edges = tf.nn.conv2d(grey, kernel, 1, "VALID")
     contrast = tf.math.reduce_variance(grey, axis=(1, 2, 3))
