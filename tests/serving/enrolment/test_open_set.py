@@ -1,7 +1,10 @@
 """Whom a search ranks first, against every comparison there is; and when it accepts them."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from serving.client import Client, Endpoint, OperatingPoint
 from serving.enrolment import Authenticator, EnrolmentError, TemplateCipher, TemplateStore, new_key
@@ -69,11 +72,18 @@ def test_a_model_that_knows_no_rate_decides_by_its_own_threshold():
 
 
 def faces(people, photos, seed):
-    """Embeddings as files, ``[people][photos]``: of various lengths, around a mean not 0."""
+    """Embeddings ``[people, photos, SIZE]``: of various lengths, around a mean not 0."""
     random = np.random.default_rng(seed)
     means = random.normal(size=(people, 1, SIZE)) * [1, 1, 1, 0.7, 0.5, 0.5, 0.2, 0]
     drawn = means + 0.5 * random.normal(size=(people, photos, SIZE)) + 0.3
-    return [[photo.astype("<f4").tobytes() for photo in person] for person in drawn]
+    return drawn.astype("<f4")
+
+
+def photo(embedding):
+    """A picture whose pixels are the bytes of an embedding."""
+    buffer = io.BytesIO()
+    Image.frombytes("L", (4, SIZE), embedding.tobytes()).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module", params=["euclidean", "cosine", "plda"])
@@ -88,12 +98,21 @@ def served(request, tmp_path_factory):
     from serving.local_server.server import running
 
     if request.param == "plda":
-        train = np.array([[np.frombuffer(b, "<f4") for b in one] for one in faces(200, 4, seed=1)])
-        comparer = PldaComparer(fit_plda(train.reshape(-1, SIZE), np.arange(800) // 4))
+        train = faces(200, 4, seed=1).reshape(-1, SIZE)
+        comparer = PldaComparer(fit_plda(train, np.arange(800) // 4))
     else:
         comparer = EuclideanComparer() if request.param == "euclidean" else CosineComparer()
+
+    def prepare(image):
+        decoded = tf.TensorSpec((SIZE, 4, 1), tf.uint8)
+        return tf.map_fn(
+            lambda one: tf.reshape(tf.io.decode_png(one, channels=1), (SIZE, 4, 1)),
+            image,
+            fn_output_signature=decoded,
+        )
+
     verifier = Verifier(
-        lambda image: tf.reshape(tf.io.decode_raw(image, tf.uint8), (-1, SIZE, 4, 1)),
+        prepare,
         lambda pixels: tf.bitcast(tf.reshape(pixels, (-1, SIZE, 4)), tf.float32),
         comparer,
         SIZE,
@@ -114,18 +133,16 @@ def test_the_search_ranks_as_comparing_with_everybody_does(served, over, tmp_pat
     server, verifier = served
     url = server.rest_url if over == "rest" else f"grpc://{server.grpc_target}"
     store = TemplateStore(f"sqlite:///{tmp_path}/faceauth.db", TemplateCipher(new_key()))
-    enrolled = {f"p{at}": photos[: 1 + at % 3] for at, photos in enumerate(faces(60, 3, seed=2))}
+    enrolled = {f"p{at}": its[: 1 + at % 3] for at, its in enumerate(faces(60, 3, seed=2))}
     with Client(Endpoint(url)) as client:
         assert client.search_space(SIZE) is not None
         authenticator = Authenticator(client, store)
-        for identity, photos in enrolled.items():
-            authenticator.enroll(identity, photos)
-        for [probe] in faces(10, 1, seed=3):
-            expected = {}
-            for identity, photos in enrolled.items():
-                a = np.array([np.frombuffer(photo, "<f4") for photo in photos])
-                b = np.repeat(np.frombuffer(probe, "<f4")[None], len(a), axis=0)
-                compared = verifier.compare(a, b)
+        for identity, its in enrolled.items():
+            authenticator.enroll(identity, [photo(one) for one in its])
+        for embedding in faces(10, 1, seed=3):
+            probe, expected = photo(embedding), {}
+            for identity, its in enrolled.items():
+                compared = verifier.compare(its, np.repeat(embedding, len(its), axis=0))
                 expected[identity] = float(compared["score"].numpy().astype(np.float64).mean())
             ranking = sorted(expected, key=lambda identity: -expected[identity])
             found = authenticator.identify(probe, top=5)
