@@ -23,9 +23,9 @@ from faces.squares import Squares, best, turned
 # Passes over a photo, one after another until one is sure of a face: the smallest face that is
 # looked for, as a share of the photo's longer side and in pixels, and at which angles.
 _SHARES = (1 / 36, 1 / 18, 1 / 72)
-_PIXELS = (20.0, 36.0, 20.0)
+_PIXELS = (36.0, 36.0, 20.0)
 _TURNS = ((0,), tuple(range(45, 360, 45)), (0,))
-# In a photo with a shorter longer side the last pass would look for what the first did.
+# In a photo with a shorter longer side the last pass would look for faces too small to be of use.
 _LARGE = 36 * 20
 # No further pass is made when a face is as sure as that.
 SURE = 0.95
