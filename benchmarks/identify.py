@@ -18,6 +18,7 @@ from benchmarks.faces import find_source
 from benchmarks.scoring import say, workplace
 from components.report.projector import embed
 from pipeline.config import PROJECT
+from serving.client.search_space import SearchSpace
 from serving.enrolment.gallery import EXACT_UP_TO, Gallery
 
 TEMPLATES = (10_000, 100_000, 1_000_000, 4_000_000)
@@ -108,6 +109,7 @@ def main(argv: list[str] | None = None) -> None:
             files = [(source.root / path).read_bytes() for path, _ in chosen]
         say(f"embedding {len(files):,} of {source.name} with {model}")
         embeddings = embed(model, files)
+    space = SearchSpace.euclidean(embeddings.shape[1])
     print(f"Identification: {embeddings.shape[1]} dimensions, {options.queries} queries")
     print(
         f"{'templates':>10} {'people':>10} {'build s':>9} {'p50 ms':>8} {'p95 ms':>8} {'MB':>7} "
@@ -121,14 +123,15 @@ def main(argv: list[str] | None = None) -> None:
         known = random.choice(count, options.queries // 2, replace=False)
         probes[: len(known)] = (templates[known] + probes[: len(known)]) / 2
         began = time.perf_counter()
-        gallery = Gallery(identities, templates, options.exact_up_to)
+        templates, offsets = space.place(templates)
+        gallery = Gallery(identities, templates, offsets, options.exact_up_to)
         built = time.perf_counter() - began
         rows, times = searched(gallery, probes)
         is_exact, size = gallery.is_exact, gallery.bytes
         del gallery
         found = np.ones(len(rows))
         if not is_exact:
-            exact, _ = searched(Gallery(identities, templates, None), probes)
+            exact, _ = searched(Gallery(identities, templates, offsets, None), probes)
             found = np.equal(rows, exact)
         p50, p95 = np.percentile(times, (50, 95))
         people = -(-count // PHOTOS)

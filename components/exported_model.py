@@ -22,6 +22,11 @@ VARIABLES: Final = Path("variables", "variables")
 DECISION_KEYS: Final = {
     name: f"{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in ("threshold", "slope")
 }
+# And the two that say how often strangers are mistaken, at other thresholds than the decision's.
+FMR_TABLE_KEYS: Final = {
+    name: f"{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in ("fmr_distances", "fmr_rates")
+}
+FMR_ROWS: Final = 65
 
 
 class ExportedModel:
@@ -114,7 +119,8 @@ def network_digest(model: str | Path) -> str:
     """
     digest = hashlib.sha256(Path(model, "saved_model.pb").read_bytes())
     values = read_variables(model)
-    for name in sorted(values.keys() - set(DECISION_KEYS.values())):
+    decision = {*DECISION_KEYS.values(), *FMR_TABLE_KEYS.values()}
+    for name in sorted(values.keys() - decision):
         digest.update(f"{name}\0".encode() + np.asarray(values[name]).tobytes())
     return digest.hexdigest()
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from components.decision.config import DecisionConfig
+from components.decision.fmr_table import fmr_table
 from components.decision.interval import threshold_interval
 from components.decision.slope import fit_slope
 from components.decision.threshold import Decision, check_both, choose_threshold
@@ -131,7 +132,7 @@ def decide(
     Raises:
       ValueError: The pairs cannot show what is asked.
     """
-    pairs = used_pairs(pairs, config)
+    every, pairs = pairs, used_pairs(pairs, config)
     genuine = int(pairs.labels.sum())
     impostors = len(pairs.labels) - genuine
     usable = published if published and published.comparer == comparer else None
@@ -162,6 +163,7 @@ def decide(
         "objective_value": _value(config, chosen[PLAIN], pairs, threshold),
         "granted_fmr": granted,
         "strictest": strictest,
+        "fmr_table": fmr_table(every, chosen, threshold),
         **_shared(pairs, config, comparer, threshold, origin),
     }
     for kind, found in chosen.items():

@@ -1,7 +1,8 @@
 """Puts a decision into a trained model, without a graph being traced again.
 
-Threshold and slope are two variables of the SavedModel. Its files are copied, and its checkpoint is
-written anew with the two values changed: a fraction of a second, whatever the network.
+Threshold, slope and the table of false match rates are variables of the SavedModel. Its files are
+copied, and its checkpoint is written anew with their values: a fraction of a second, whatever the
+network.
 """
 
 import os
@@ -15,6 +16,8 @@ from components.exported_model import (
     DECISION_FILE,
     DECISION_KEYS,
     EXTRA,
+    FMR_ROWS,
+    FMR_TABLE_KEYS,
     VARIABLES,
     read_variables,
     record_text,
@@ -33,7 +36,8 @@ def write_decision(
       folder: Appears whole or not at all.
       threshold: The largest distance that is "same".
       slope: Of the logistic score.
-      record: For ``decision.json``.
+      record: For ``decision.json``. Its ``fmr_table`` goes into the model too, if that has a place
+        for one; without, the model knows no rate.
 
     Raises:
       ValueError: The model has no such variables.
@@ -48,6 +52,10 @@ def write_decision(
         )
     for name, value in (("threshold", threshold), ("slope", slope)):
         values[DECISION_KEYS[name]] = np.float32(value)
+    table = record.get("fmr_table") or [[threshold, 1.0]] * FMR_ROWS
+    for key, column in zip(FMR_TABLE_KEYS.values(), np.transpose(table), strict=True):
+        if key in values:
+            values[key] = column.astype(np.float32)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

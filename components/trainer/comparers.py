@@ -1,8 +1,14 @@
 """The comparison of two embeddings: a distance, whatever it was learned with.
 
-Every comparer is a ``tf.Module`` with one method, ``distance``, from two float32 ``[N, D]`` to
+Every comparer is a ``tf.Module`` with a method ``distance``, from two float32 ``[N, D]`` to
 float32 ``[N]``: 0 or more, smaller is more alike, the same for ``(a, b)`` and ``(b, a)`` to the
 last bit.
+
+A comparer that orders pairs as a sum of products does has ``search_space`` as well. It says where
+embeddings must be placed for that, so that a search among millions of them is one product of a
+matrix and a vector and finds whom ``distance`` would put first. An embedding ``x``, of length 1
+where ``unit_length`` says so, is placed at ``u = (x - mean) @ matrix``. The distance of ``a`` and
+``b`` then falls as ``u_a . u_b - (weight . u_a^2 + weight . u_b^2) / 2`` rises.
 """
 
 from collections.abc import Callable
@@ -17,6 +23,8 @@ from components.trainer.paradigms import combine
 from components.trainer.plda import Plda, fit_plda, too_little_for_plda
 from components.trainer.siamese import SiameseModel
 
+Tensors = dict[str, tf.Tensor]
+
 
 class EuclideanComparer(tf.Module):
     """The Euclidean distance."""
@@ -24,6 +32,10 @@ class EuclideanComparer(tf.Module):
     def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         """Returns float32 ``[N]``."""
         return euclidean_distance(a, b)[:, 0]
+
+    def search_space(self, dimension: tf.Tensor) -> Tensors:
+        """Of some dimensions ``[N]``, all but ``matrix``, which is the identity."""
+        return _as_it_is(dimension, unit_length=False, weight=1.0)
 
 
 class CosineComparer(tf.Module):
@@ -33,12 +45,17 @@ class CosineComparer(tf.Module):
         """Returns float32 ``[N]``."""
         return cosine_distance(a, b)[:, 0]
 
+    def search_space(self, dimension: tf.Tensor) -> Tensors:
+        """Of some dimensions ``[N]``, all but ``matrix``, which is the identity."""
+        return _as_it_is(dimension, unit_length=True, weight=0.0)
+
 
 class SigmoidComparer(tf.Module):
     """The head that paradigm ``binary`` learned.
 
     Its distance is ``-log p`` of "same person": at both ends it tells apart what the probability
-    itself rounds to 0 or 1.
+    itself rounds to 0 or 1. It weighs absolute differences, which are no products: there is no
+    ``search_space``.
     """
 
     def __init__(self, kernel: tf.Tensor, bias: tf.Tensor):
@@ -71,6 +88,29 @@ class PldaComparer(tf.Module):
         terms = self.cross * (u * v) + self.own * (u * u + v * v)
         ratio = tf.reduce_sum(terms, axis=-1) + self.constant
         return tf.math.softplus(-ratio / self._scale)
+
+    def search_space(self, dimension: tf.Tensor) -> Tensors:
+        """Of some dimensions ``[N]``, with ``matrix`` ``[N, D]``: their rows of it.
+
+        ``cross * u * v`` is the product of ``sqrt(cross) * u`` and ``sqrt(cross) * v``, and ``own``
+        is ``-weight / 2`` in units of ``cross``. Where identities do not differ, both are 0.
+        """
+        positive = self.cross > 0
+        weight = tf.where(positive, -2 * self.own / tf.where(positive, self.cross, 1), 0)
+        return {
+            "unit_length": tf.zeros_like(dimension, tf.bool),
+            "mean": tf.gather(self.mean, dimension),
+            "matrix": tf.gather(self.transform * tf.sqrt(self.cross), dimension),
+            "weight": tf.gather(weight, dimension),
+        }
+
+
+def _as_it_is(dimension: tf.Tensor, unit_length: bool, weight: float) -> Tensors:
+    return {
+        "unit_length": tf.fill(tf.shape(dimension), unit_length),
+        "mean": tf.zeros_like(dimension, tf.float32),
+        "weight": tf.fill(tf.shape(dimension), weight),
+    }
 
 
 @dataclass(frozen=True)

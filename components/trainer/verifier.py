@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
-from components.exported_model import EXTRA, record_text
+from components.exported_model import EXTRA, FMR_ROWS, record_text
 from components.trainer.warmup import write_warmup_requests
 from faces import FaceCanvas
 from faces.exported import FindModule
@@ -41,7 +41,18 @@ class Verifier(tf.Module):
 
     ``score`` is in 0 to 1, and at least 0.5 exactly where ``same`` is true.
 
-    Threshold and slope are variables, so that Decision can set them in the SavedModel.
+    Two more are for searches among many people:
+
+    * ``operating_point``: ``max_fmr`` (float32 ``[N]``) to ``distance``, ``score`` and ``fmr``
+      (float32 ``[N]``): up to which distance, and from which score on, to take two faces for one
+      person so that strangers are mistaken at most at that rate; of the pairs that the model was
+      decided on. What they cannot show gives the strictest that they can, and ``fmr`` says which.
+      ``decision_fmr`` is the rate at the model's own threshold. A rate of 1 is an unknown one.
+    * ``search_space``: ``dimension`` (int64 ``[N]``) to what ``comparers`` says of it; left out
+      where the comparer has none
+
+    Threshold, slope and the table of rates are variables, so that Decision can set them in the
+    SavedModel.
 
     Args:
       prepare: The Transform graph: string ``[N]`` to uint8 ``[N, H, W, C]``.
@@ -71,6 +82,9 @@ class Verifier(tf.Module):
         self._embedding_size = embedding_size
         self.threshold = tf.Variable(threshold, trainable=False, dtype=tf.float32)
         self.slope = tf.Variable(slope, trainable=False, dtype=tf.float32)
+        # By rising rate; nothing is known of any.
+        self.fmr_distances = tf.Variable([threshold] * FMR_ROWS, trainable=False, dtype=tf.float32)
+        self.fmr_rates = tf.Variable([1.0] * FMR_ROWS, trainable=False, dtype=tf.float32)
         self._tracked = tracked
         self._canvas = canvas
         self._finder = FindModule(canvas) if canvas else None
@@ -96,11 +110,28 @@ class Verifier(tf.Module):
         embedding_b = tf.debugging.check_numerics(embedding_b, "embedding_b")
         distance = self._comparer.distance(embedding_a, embedding_b)
         same = distance <= self.threshold
+        return {"distance": distance, "score": self._score(distance), "same": same}
+
+    def _score(self, distance: tf.Tensor) -> tf.Tensor:
         logistic = tf.sigmoid(self.slope * (self.threshold - distance))
         # Near the threshold the logistic rounds to 0.5 on both sides; the decision must not.
         below = np.nextafter(np.float32(0.5), np.float32(0))
-        score = tf.where(same, tf.maximum(logistic, 0.5), tf.minimum(logistic, below))
-        return {"distance": distance, "score": score, "same": same}
+        same = distance <= self.threshold
+        return tf.where(same, tf.maximum(logistic, 0.5), tf.minimum(logistic, below))
+
+    def operating_point(self, max_fmr: tf.Tensor) -> Tensors:
+        """See the class."""
+        max_fmr = tf.debugging.check_numerics(max_fmr, "max_fmr")
+        at = tf.maximum(tf.searchsorted(self.fmr_rates, max_fmr, side="right") - 1, 0)
+        distance = tf.gather(self.fmr_distances, at)
+        own = tf.searchsorted(self.fmr_distances, tf.reshape(self.threshold, (1,)))
+        own_rate = tf.gather(self.fmr_rates, tf.minimum(own, FMR_ROWS - 1))
+        return {
+            "distance": distance,
+            "score": self._score(distance),
+            "fmr": tf.gather(self.fmr_rates, at),
+            "decision_fmr": tf.fill(tf.shape(max_fmr), own_rate[0]),
+        }
 
     def verify(self, image_a: tf.Tensor, image_b: tf.Tensor) -> Tensors:
         """See the class."""
@@ -122,6 +153,10 @@ class Verifier(tf.Module):
             return tf.TensorSpec([None, self._embedding_size], tf.float32, name=name)
 
         found = {"find": self._finder.signature()} if self._finder else {}
+        if hasattr(self._comparer, "search_space"):
+            found["search_space"] = tf.function(self._comparer.search_space).get_concrete_function(
+                tf.TensorSpec([None], tf.int64, name="dimension")
+            )
         return {
             **found,
             "canvas": tf.function(self.canvas).get_concrete_function(images("image")),
@@ -131,6 +166,9 @@ class Verifier(tf.Module):
             ),
             "serving_default": tf.function(self.verify).get_concrete_function(
                 images("image_a"), images("image_b")
+            ),
+            "operating_point": tf.function(self.operating_point).get_concrete_function(
+                tf.TensorSpec([None], tf.float32, name="max_fmr")
             ),
         }
 

@@ -5,7 +5,7 @@
 True
 """
 
-from serving.client.calls import Comparison, ImageSource, VersionState
+from serving.client.calls import Comparison, ImageSource, OperatingPoint, VersionState
 from serving.client.client import AsyncClient, Client
 from serving.client.endpoint import Endpoint
 from serving.client.errors import (
@@ -20,6 +20,7 @@ from serving.client.errors import (
     UnavailableError,
 )
 from serving.client.retry import RetryPolicy
+from serving.client.search_space import SearchSpace
 
 __all__ = [
     "AsyncClient",
@@ -32,8 +33,10 @@ __all__ = [
     "ImageSource",
     "InvalidRequestError",
     "NotFoundError",
+    "OperatingPoint",
     "OverloadedError",
     "RetryPolicy",
+    "SearchSpace",
     "ServerError",
     "ServingError",
     "UnavailableError",

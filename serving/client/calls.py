@@ -4,6 +4,7 @@ Nothing here talks to a network; REST and gRPC, sync and async share it.
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from serving.client.errors import ContractError, NotFoundError
+from serving.client.errors import ContractError, InvalidRequestError, NotFoundError
+from serving.client.search_space import SearchSpace
 
 ImageSource = bytes | str | os.PathLike[str]
 Tensors = dict[str, np.ndarray]
@@ -25,7 +27,11 @@ _OUTPUTS: Final = {
     "embed": ("embedding",),
     "compare": ("distance", "score", "same"),
     "serving_default": ("distance", "score", "same"),
+    "operating_point": ("distance", "score", "fmr", "decision_fmr"),
+    "search_space": ("unit_length", "mean", "weight"),
 }
+# What servers say of a signature that a model does not have.
+_NO_SIGNATURE: Final = re.compile(r"signature .*not found", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,24 @@ class Comparison:
     distance: float
     score: float
     same: bool
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Up to where to take two faces for one person, so that strangers are seldom mistaken.
+
+    Args:
+        distance: The largest distance to accept.
+        score: Its score.
+        fmr: How often strangers are mistaken then, at most, by the pairs that the model was decided
+            on: what was asked for, or the least that they can show; 1 where nothing is known.
+        decision_fmr: The same, at the model's own threshold.
+    """
+
+    distance: float
+    score: float
+    fmr: float
+    decision_fmr: float
 
 
 @dataclass(frozen=True)
@@ -115,6 +139,49 @@ def compare_calls(a: ArrayLike, b: ArrayLike) -> Iterator[Call]:
     for part in _parts(len(first), _EMBEDDING_ROWS):
         inputs = {"embedding_a": first[part], "embedding_b": second[part]}
         yield Call("compare", inputs, len(inputs["embedding_a"]))
+
+
+def operating_point_call(max_fmr: float) -> Call:
+    """Returns the call for the operating point with a false match rate of at most ``max_fmr``."""
+    return Call("operating_point", {"max_fmr": np.array([max_fmr], np.float32)}, 1)
+
+
+def search_space_call(size: int) -> Call:
+    """Returns the call for the search space of embeddings of ``size`` numbers."""
+    return Call("search_space", {"dimension": np.arange(size, dtype=np.int64)}, size)
+
+
+def lacks_signature(error: InvalidRequestError) -> bool:
+    """Tells whether a call was refused because the model has no such signature."""
+    return _NO_SIGNATURE.search(error.message) is not None
+
+
+def operating_point(endpoint: str, call: Call, outputs: Tensors) -> OperatingPoint:
+    """Returns the checked operating point of an answer.
+
+    Raises:
+        ContractError: The answer does not hold it.
+    """
+    columns = [_output(endpoint, call, outputs, name, 1) for name in call.outputs]
+    return OperatingPoint(*(float(column[0]) for column in columns))
+
+
+def search_space(endpoint: str, call: Call, outputs: Tensors) -> SearchSpace:
+    """Returns the checked search space of an answer.
+
+    Raises:
+        ContractError: The answer does not hold it.
+    """
+    unit_length, mean, weight = (_output(endpoint, call, outputs, name, 1) for name in call.outputs)
+    matrix = None
+    if "matrix" in outputs:
+        matrix = np.asarray(_output(endpoint, call, outputs, "matrix", 2), np.float32)
+    return SearchSpace(
+        unit_length=bool(np.all(unit_length)),
+        mean=np.asarray(mean, np.float32) if np.any(mean) else None,
+        matrix=matrix,
+        weight=np.asarray(weight, np.float32),
+    )
 
 
 def embeddings(endpoint: str, call: Call, outputs: Tensors) -> np.ndarray:

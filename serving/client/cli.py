@@ -97,13 +97,37 @@ def _authenticate(given: argparse.Namespace) -> int:
 
 def _identify(given: argparse.Namespace) -> int:
     with _authenticator(given) as authenticator:
-        found = authenticator.identify(*_photos(given, [given.photo]))
-    who = found.identity if found.identity is not None else "nobody enrolled"
-    _say(
-        given,
-        f"{who} (score {found.score:.4f} among {found.searched} templates)",
-        {"id": found.identity, "score": found.score, "searched": found.searched},
-    )
+        [photo] = _photos(given, [given.photo])
+        found = authenticator.identify(photo, given.top, given.min_score, given.max_fpir)
+    needed = found.acceptance
+    lines = [
+        f"{found.identity or 'nobody enrolled'} (score {found.score:.4f} among {found.people:,} "
+        f"people with {found.searched:,} templates; accepted from {needed.score:.4f})"
+    ]
+    if given.top > 1:
+        lines += [
+            f"{at}. {one.identity} (score {one.score:.4f}{', accepted' if one.accepted else ''})"
+            for at, one in enumerate(found.candidates, 1)
+        ]
+    content = {
+        "id": found.identity,
+        "score": found.score,
+        "searched": found.searched,
+        "people": found.people,
+        "candidates": [vars(one) for one in found.candidates],
+        "accepted_from": needed.score,
+        "asked_fpir": needed.asked_fpir,
+        "shown_fpir": needed.shown_fpir,
+    }
+    _say(given, "\n".join(lines), content)
+    if not needed.is_as_asked:
+        shown = "nothing" if needed.shown_fpir is None else f"no less than {needed.shown_fpir:.2g}"
+        print(
+            f"note: a stranger may get a name in {needed.asked_fpir:.2g} of searches, and the "
+            f"pairs that the model was decided on show {shown} for {found.people:,} people: the "
+            "strictest threshold is taken",
+            file=sys.stderr,
+        )
     return YES if found.identity is not None else NO
 
 
@@ -249,6 +273,13 @@ def _parser(others: Sequence[Callable[[Any], None]]) -> argparse.ArgumentParser:
     add_framing(authenticate, default=True)
     identify = command("identify", _identify, "Which enrolled person does a photo show?", True)
     identify.add_argument("photo", type=Path)
+    identify.add_argument("--top", type=int, default=1, metavar="N", help="list N candidates")
+    identify.add_argument("--min_score", type=float, help="leave out who scores less, 0 to 1")
+    identify.add_argument(
+        "--max_fpir",
+        type=float,
+        help="how often a stranger may get a name; by default, as often as in one verification",
+    )
     add_framing(identify, default=True)
     frame = commands.add_parser(
         "frame",

@@ -12,6 +12,7 @@ from serving.client.calls import (
     Call,
     Comparison,
     ImageSource,
+    OperatingPoint,
     Tensors,
     VersionState,
     answering_version,
@@ -19,10 +20,17 @@ from serving.client.calls import (
     comparisons,
     embed_calls,
     embeddings,
+    lacks_signature,
+    operating_point,
+    operating_point_call,
+    search_space,
+    search_space_call,
     verify_calls,
 )
 from serving.client.endpoint import Endpoint
+from serving.client.errors import InvalidRequestError
 from serving.client.retry import RetryPolicy, retrying, retrying_async
+from serving.client.search_space import SearchSpace
 
 T = TypeVar("T")
 
@@ -105,6 +113,32 @@ class Client:
         """
         return [one for call in compare_calls(a, b) for one in self._comparisons(call)]
 
+    def operating_point(self, max_fmr: float) -> OperatingPoint | None:
+        """Returns from where on to accept with a false match rate of at most ``max_fmr``, 0 to 1.
+
+        None of a model without that signature, as earlier ones are.
+        """
+        call = operating_point_call(max_fmr)
+        try:
+            return operating_point(self.endpoint.url, call, self._predict(call))
+        except InvalidRequestError as error:
+            if lacks_signature(error):
+                return None
+            raise
+
+    def search_space(self, size: int) -> SearchSpace | None:
+        """Returns where embeddings of ``size`` numbers lie so that products rank them.
+
+        None of a model whose comparison is no product, and of earlier ones.
+        """
+        call = search_space_call(size)
+        try:
+            return search_space(self.endpoint.url, call, self._predict(call))
+        except InvalidRequestError as error:
+            if lacks_signature(error):
+                return None
+            raise
+
     def status(self) -> list[VersionState]:
         """Returns the versions of the model on the server, newest first."""
         states = self._call(self._transport.status)
@@ -181,6 +215,26 @@ class AsyncClient:
     async def compare(self, a: ArrayLike, b: ArrayLike) -> list[Comparison]:
         """See ``Client.compare``."""
         return [one for call in compare_calls(a, b) for one in await self._comparisons(call)]
+
+    async def operating_point(self, max_fmr: float) -> OperatingPoint | None:
+        """See ``Client.operating_point``."""
+        call = operating_point_call(max_fmr)
+        try:
+            return operating_point(self.endpoint.url, call, await self._predict(call))
+        except InvalidRequestError as error:
+            if lacks_signature(error):
+                return None
+            raise
+
+    async def search_space(self, size: int) -> SearchSpace | None:
+        """See ``Client.search_space``."""
+        call = search_space_call(size)
+        try:
+            return search_space(self.endpoint.url, call, await self._predict(call))
+        except InvalidRequestError as error:
+            if lacks_signature(error):
+                return None
+            raise
 
     async def status(self) -> list[VersionState]:
         """See ``Client.status``."""

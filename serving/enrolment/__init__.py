@@ -1,6 +1,6 @@
 """Who is enrolled: templates of their faces, kept encrypted, and decisions made with them."""
 
-from serving.enrolment.authenticator import Authenticator, Decision, Identification
+from serving.enrolment.authenticator import Authenticator, Candidate, Decision, Identification
 from serving.enrolment.cipher import TemplateCipher, new_key
 from serving.enrolment.errors import (
     EnrolmentError,
@@ -8,10 +8,13 @@ from serving.enrolment.errors import (
     NotEnrolledError,
     TemplateKeyError,
 )
+from serving.enrolment.open_set import Acceptance
 from serving.enrolment.store import ModelVersion, TemplateStore
 
 __all__ = [
+    "Acceptance",
     "Authenticator",
+    "Candidate",
     "Decision",
     "EnrolmentError",
     "Identification",

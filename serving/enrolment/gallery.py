@@ -30,51 +30,54 @@ class Match:
     Args:
         identity: Whose it is.
         row: Which of the gallery's templates.
-        distance: Euclidean.
+        closeness: The product with the probe, plus the template's offset.
     """
 
     identity: str
     row: int
-    distance: float
+    closeness: float
 
 
 class Gallery:
-    """Templates to search by Euclidean distance.
+    """Templates to search by their products with a probe.
+
+    The nearest template is the one with the highest t·p + o, where o is an offset of each template:
+    what ``SearchSpace`` makes of embeddings, so that the nearest is whom the model itself would put
+    first. With o = -|t|²/2, that is the smallest Euclidean distance.
 
     Up to ``exact_up_to`` templates, no template nearer is ever missed.
 
-    With |t - p|² = |t|² - 2 t·p + |p|², the nearest template is the one with the largest
-    t·p - |t|²/2. Computing that for all is one product of a matrix and a vector, as fast as memory
-    can be read. So it is first computed from a quarter of the bytes: t = s c + e, where c are whole
-    numbers of one byte, s is one number a template, and the length of the error e is known; p
-    likewise, with r, d and f. Then t·p is at most s r c·d + |s c||f| + |e||p| (Cauchy-Schwarz), and
-    only the few templates whose bound reaches the best found are looked at in full. Where these are
-    not few, all are.
+    Computing that for all is one product of a matrix and a vector, as fast as memory can be read.
+    So it is first computed from a quarter of the bytes: t = s c + e, where c are whole numbers of
+    one byte, s is one number a template, and the length of the error e is known; p likewise, with
+    r, d and f. Then t·p is at most s r c·d + |s c||f| + |e||p| (Cauchy-Schwarz), and only the few
+    templates whose bound reaches the best found are looked at in full. Where these are not few, all
+    are.
 
     Time grows with N D. So with more templates, ``InvertedLists`` proposes some, and the best of
     these are taken; a template that is not proposed is missed.
 
-    Embeddings of length 1 are ranked by cosine as well.
-
     Args:
         identities: Whose template each row is.
         templates: float32 [N, D]; the gallery's own from now on.
+        offsets: float32 [N], likewise.
         exact_up_to: With how many templates the search is exact; None for any number.
 
     Raises:
-        ValueError: There are not as many identities as templates.
+        ValueError: There are not as many identities and offsets as templates.
     """
 
     def __init__(
         self,
         identities: Sequence[str],
         templates: np.ndarray,
+        offsets: np.ndarray,
         exact_up_to: int | None = EXACT_UP_TO,
     ) -> None:
-        if templates.ndim != 2 or len(identities) != len(templates):
+        if templates.ndim != 2 or not len(identities) == len(offsets) == len(templates):
             raise ValueError(
-                f"{len(identities)} identities for templates of shape {templates.shape}; "
-                "give one for each row of [N, D]"
+                f"{len(identities)} identities and {len(offsets)} offsets for templates of shape "
+                f"{templates.shape}; give one for each row of [N, D]"
             )
         names, self._codes = np.unique(np.asarray(identities, dtype=object), return_inverse=True)
         self._names: list[str] = [str(name) for name in names]
@@ -84,30 +87,31 @@ class Gallery:
         )
         self._templates = np.ascontiguousarray(templates, dtype=np.float32)
         squares = np.einsum("nd,nd->n", self._templates, self._templates)
-        self._half_squares = 0.5 * squares
-        self._removed = 0
+        self._offsets = np.ascontiguousarray(offsets, dtype=np.float32)
+        self._largest_offset = float(np.abs(self._offsets).max(initial=0.0))
+        # How many templates are left of each identity.
+        self._left = np.bincount(self._codes, minlength=len(names))
         self._longest = float(np.sqrt(squares.max(initial=0.0)))
         self.is_exact = exact_up_to is None or len(templates) <= exact_up_to
         self._coded: _Coded | None = None
         self._lists: InvertedLists | None = None
         if not self.is_exact:
-            self._lists = InvertedLists(self._templates)
+            self._lists = InvertedLists(_by_distance(self._templates, squares, self._offsets))
         elif len(self._templates) >= _SMALL:
             self._coded = _Coded(self._templates)
 
     def __len__(self) -> int:
-        return len(self._templates) - self._removed
+        return int(self._left.sum())
+
+    @property
+    def people(self) -> int:
+        """How many identities it has templates of."""
+        return int(np.count_nonzero(self._left))
 
     @property
     def bytes(self) -> int:
         """What its arrays take in memory."""
         return sum(getattr(each, "nbytes", 0) for each in vars(self).values())
-
-    def templates(self, match: "Match") -> np.ndarray:
-        """Returns all templates of the identity that a match names, float32 [T, D]."""
-        code = self._codes[match.row]
-        rows = self._by_identity[self._begins[code] : self._begins[code + 1]]
-        return self._templates[rows[np.isfinite(self._half_squares[rows])]]
 
     def remove(self, rows: np.ndarray) -> None:
         """Takes templates out, and overwrites them in memory; rows that are out already stay so.
@@ -115,8 +119,9 @@ class Gallery:
         Args:
             rows: Which, int [R], each at most once.
         """
-        self._removed += int(np.isfinite(self._half_squares[rows]).sum())
-        self._half_squares[rows] = np.inf  # infinitely far from every probe
+        still = rows[np.isfinite(self._offsets[rows])]
+        np.subtract.at(self._left, self._codes[still], 1)
+        self._offsets[rows] = -np.inf  # infinitely far from every probe
         self._templates[rows] = 0
         for copy in (self._coded, self._lists):
             if copy is not None:
@@ -141,17 +146,15 @@ class Gallery:
             return []
         rows = self._candidates(vector, count)
         if rows is None:
-            closeness = self._templates @ vector - self._half_squares
+            closeness = self._templates @ vector + self._offsets
         else:
             closeness = self._closeness(rows, vector)
-        picks = self._best(closeness, rows, count)
+        picks = np.array(self._best(closeness, rows, count), np.int64)
         return [
-            Match(
-                self._names[self._codes[row]],
-                row,
-                float(np.linalg.norm((self._templates[row] - vector).astype(np.float64))),
+            Match(self._names[self._codes[row]], row, near)
+            for row, near in zip(
+                picks.tolist(), self._closeness(picks, vector).tolist(), strict=True
             )
-            for row in picks
         ]
 
     def _candidates(self, vector: np.ndarray, count: int) -> np.ndarray | None:
@@ -162,19 +165,19 @@ class Gallery:
         if self._coded is None:
             return None
         bounds = self._coded.highest_products(vector)
-        bounds -= self._half_squares
+        bounds += self._offsets
         # The identities with the best bounds show how near the nearest must be, at least.
         first = self._best(bounds, None, count)
         reached = self._closeness(np.array(first), vector).min()
         # Far more than float32 loses in these sums.
-        slack = 1e-5 * self._longest * (float(np.linalg.norm(vector)) + self._longest)
+        slack = 1e-5 * (self._longest * float(np.linalg.norm(vector)) + self._largest_offset)
         rows = np.flatnonzero(bounds >= reached - slack)
         return rows if len(rows) <= len(self._templates) * _WORTHWHILE else None
 
     def _closeness(self, rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
         # Not by BLAS: its threads wait busily for more, on the cores that the next search needs.
         products = np.einsum("nd,d->n", self._templates[rows], vector)
-        return products - self._half_squares[rows]
+        return products + self._offsets[rows]
 
     def _best(self, closeness: np.ndarray, rows: np.ndarray | None, count: int) -> list[int]:
         """Returns the row of each of the ``count`` best identities, best first."""
@@ -194,6 +197,22 @@ class Gallery:
                 best.append(int(rows[at]))
                 left[codes == codes[at]] = -np.inf
         return best
+
+
+def _by_distance(templates: np.ndarray, squares: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Vectors whose Euclidean distance to a probe with a zero appended orders as t·p + o does.
+
+    One coordinate more, of c - |t|² - 2 o squared, makes |t|² the same but for the offset (Bachrach
+    et al., "Speeding up the Xbox recommender system using a Euclidean transformation for
+    inner-product spaces", 2014). It is 0 everywhere for Euclidean distances.
+    """
+    missing = -squares - 2 * offsets
+    missing -= missing.min(initial=0.0)
+    # What rounding leaves of nothing.
+    missing[missing < 1e-6 * squares] = 0
+    if not missing.any():
+        return templates
+    return np.concatenate([templates, np.sqrt(missing)[:, None]], axis=1)
 
 
 class _Coded:

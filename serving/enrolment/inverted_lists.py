@@ -33,8 +33,7 @@ class InvertedLists:
 
         self._faiss: Any = faiss
         count = len(vectors)
-        self._padding = -vectors.shape[1] % _NUMBERS
-        size = vectors.shape[1] + self._padding
+        self._size = size = -(-vectors.shape[1] // _NUMBERS) * _NUMBERS
         lists = max(1, int(_LISTS * count**0.5))
         self._index = faiss.IndexIVFScalarQuantizer(
             faiss.IndexFlatL2(size), size, lists, faiss.ScalarQuantizer.QT_8bit
@@ -56,7 +55,7 @@ class InvertedLists:
         """Returns the rows of about the ``count`` nearest vectors, int64; fewer where few are left.
 
         Args:
-            probe: float32 [D].
+            probe: float32 [D], or shorter: zeros follow.
             count: How many.
         """
         _, rows = self._index.search(self._padded(probe[None]), count)
@@ -64,4 +63,4 @@ class InvertedLists:
 
     def _padded(self, vectors: np.ndarray) -> np.ndarray:
         # Zeros on either side add nothing to a distance.
-        return np.pad(vectors, ((0, 0), (0, self._padding)))
+        return np.pad(vectors, ((0, 0), (0, self._size - vectors.shape[1])))

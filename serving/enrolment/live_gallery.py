@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from serving.client.search_space import SearchSpace
 from serving.enrolment.gallery import EXACT_UP_TO, Gallery, Match
 from serving.enrolment.store import ModelVersion, TemplateStore
 
@@ -29,22 +30,29 @@ class LiveGallery:
         store: What is followed.
         made_by: Whose templates.
         exact_up_to: As for ``Gallery``.
+        space: How the model ranks; by default, by the Euclidean distance of templates.
 
     Raises:
         TemplateKeyError: The store's key does not open them.
     """
 
     def __init__(
-        self, store: TemplateStore, made_by: ModelVersion, exact_up_to: int | None = EXACT_UP_TO
+        self,
+        store: TemplateStore,
+        made_by: ModelVersion,
+        exact_up_to: int | None = EXACT_UP_TO,
+        space: SearchSpace | None = None,
     ) -> None:
         self.made_by = made_by
+        self.ranks_as_the_model = space is not None
+        self._space = space
         self._exact_up_to = exact_up_to
         self._store = store
         self._lock = threading.Lock()
         self._revision: int
         self._ids: np.ndarray  # of the large gallery's rows, in order
         self._large: Gallery
-        self._new: dict[int, tuple[str, np.ndarray]]
+        self._new: dict[int, tuple[str, np.ndarray]]  # embeddings
         self._small: Gallery
         self._read_all()
 
@@ -64,15 +72,28 @@ class LiveGallery:
         """
         with self._lock:
             self._follow()
+            placed, _ = self._placed(np.array(probe, np.float32, ndmin=2))
             found = [
-                (match, gallery.templates(match))
+                match
                 for gallery in (self._large, self._small)
                 if len(gallery)
-                for match in gallery.nearest(probe, count)
+                for match in gallery.nearest(placed[0], count)
             ]
-            # No identity is in both: enrolling replaces all templates of one.
-            found.sort(key=lambda one: one[0].distance)
-            return found[:count], len(self._large) + len(self._small)
+            searched = len(self._large) + len(self._small)
+        # No identity is in both: enrolling replaces all templates of one.
+        found.sort(key=lambda match: -match.closeness)
+        found = found[:count]
+        templates = self._store.templates([match.identity for match in found], self.made_by)
+        # Who was forgotten in between is not there any more.
+        return [
+            (match, templates[match.identity]) for match in found if match.identity in templates
+        ], searched
+
+    def people(self) -> int:
+        """Returns how many identities there are now."""
+        with self._lock:
+            self._follow()
+            return self._large.people + self._small.people
 
     def _follow(self) -> None:
         if self._store.revision() == self._revision:
@@ -98,7 +119,8 @@ class LiveGallery:
         self._revision = everyone.revision
         self._ids = everyone.new.ids
         _LOG.info("arranging %d templates of %s", len(self._ids), self.made_by)
-        self._large = Gallery(everyone.new.identities, everyone.new.vectors, self._exact_up_to)
+        vectors, offsets = self._placed(everyone.new.vectors)
+        self._large = Gallery(everyone.new.identities, vectors, offsets, self._exact_up_to)
         self._new = {}
         self._arrange_new()
         seconds = time.monotonic() - begin
@@ -118,5 +140,17 @@ class LiveGallery:
 
     def _arrange_new(self) -> None:
         identities = [identity for identity, _ in self._new.values()]
-        vectors = [vector for _, vector in self._new.values()] or np.zeros((0, 0))
-        self._small = Gallery(identities, np.array(vectors, np.float32), self._exact_up_to)
+        embeddings = [vector for _, vector in self._new.values()] or np.zeros((0, 0))
+        vectors, offsets = self._placed(np.array(embeddings, np.float32))
+        self._small = Gallery(identities, vectors, offsets, self._exact_up_to)
+
+    def _placed(self, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if not len(embeddings):
+            return embeddings, np.zeros(0, np.float32)
+        space = self._space or SearchSpace.euclidean(embeddings.shape[1])
+        if embeddings.shape[1] != len(space.weight):
+            raise ValueError(
+                f"a template or a probe of {embeddings.shape[1]} numbers, and {self.made_by} makes "
+                f"{len(space.weight)}"
+            )
+        return space.place(embeddings)

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -179,6 +180,35 @@ class TemplateStore:
             TemplateKeyError: The key does not open them.
         """
         return self._read(made_by, _TEMPLATES.c.identity == identity).vectors
+
+    def templates(self, identities: Sequence[str], made_by: ModelVersion) -> dict[str, np.ndarray]:
+        """Returns the templates of those identities that have some of one model, float32 [T, D].
+
+        Raises:
+            TemplateKeyError: The key does not open them.
+        """
+        found = self._read(made_by, _TEMPLATES.c.identity.in_(identities))
+        rows: dict[str, list[np.ndarray]] = {}
+        for identity, vector in zip(found.identities, found.vectors, strict=True):
+            rows.setdefault(identity, []).append(vector)
+        return {identity: np.stack(vectors) for identity, vectors in rows.items()}
+
+    def enrolled(self) -> dict[ModelVersion, int]:
+        """Returns how many people are enrolled with each model version, the newest first."""
+        query = (
+            sa.select(
+                _TEMPLATES.c.model,
+                _TEMPLATES.c.version,
+                sa.func.count(_TEMPLATES.c.identity.distinct()),
+            )
+            .group_by(_TEMPLATES.c.model, _TEMPLATES.c.version)
+            .order_by(_TEMPLATES.c.version.desc(), _TEMPLATES.c.model)
+        )
+        with self._engine.connect() as connection:
+            return {
+                ModelVersion(model, version): int(people)
+                for model, version, people in connection.execute(query)
+            }
 
     def everyone(self, made_by: ModelVersion) -> Changes:
         """Returns all templates of one model, as changes since there was none.

@@ -131,6 +131,9 @@ def test_added_strangers_count_for_a_false_match_rate_alone():
     record = decide(added, DecisionConfig(), "cosine").record
     origin = record["calibrated_on"]
     assert (origin["pairs"], origin["couples"], origin["added"]) == (40, 10, 0)
+    # Also in the table for searches, whatever the objective: without them, nobody is at 100.
+    assert record["fmr_table"][0][1] == pytest.approx(3 / 435)
+    assert record["fmr_table"][-1] == [100.0, 1.0]
     config = MAX_FAR.model_copy(update={"max_far": 0.0069})
     origin = decide(added, config, "cosine").record["calibrated_on"]
     assert (origin["pairs"], origin["couples"], origin["added"]) == (465, 435, 425)

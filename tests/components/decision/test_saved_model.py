@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from components.decision.saved_model import renew_fingerprint, write_decision
-from components.exported_model import network_digest, read_variables
+from components.exported_model import FMR_ROWS, network_digest, read_variables
 
 
 class Trained(tf.Module):
@@ -154,6 +154,23 @@ def test_what_has_no_place_for_a_decision_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is no SavedModel"):
         write_decision(tmp_path / "none", tmp_path / "new", 0.5, 1.0, {})
     assert not (tmp_path / "new").exists()
+
+
+def test_the_table_of_rates_goes_into_a_model_that_has_a_place_for_one(tmp_path: Path) -> None:
+    module = Trained()
+    module.fmr_distances = tf.Variable([-1.0] * FMR_ROWS, trainable=False)
+    module.fmr_rates = tf.Variable([1.0] * FMR_ROWS, trainable=False)
+    tf.saved_model.save(module, str(tmp_path / "trained"), {"compare": module.compare})
+    table = [[row / 4, (row + 1) / 128] for row in range(FMR_ROWS)]
+    write_decision(tmp_path / "trained", tmp_path / "1", 0.5, 1.0, {"fmr_table": table})
+    found = tf.saved_model.load(str(tmp_path / "1"))
+    assert np.stack([found.fmr_distances, found.fmr_rates], axis=1).tolist() == table
+    # A decision that knows no rates takes them out again.
+    write_decision(tmp_path / "1", tmp_path / "2", 0.25, 1.0, {})
+    found = tf.saved_model.load(str(tmp_path / "2"))
+    assert set(found.fmr_distances.numpy().tolist()) == {0.25}
+    assert set(found.fmr_rates.numpy().tolist()) == {1.0}
+    assert len({network_digest(tmp_path / name) for name in ("trained", "1", "2")}) == 1
 
 
 def test_a_write_that_fails_leaves_nothing(trained: Path, tmp_path: Path) -> None:

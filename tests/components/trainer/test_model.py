@@ -249,6 +249,14 @@ def test_the_signatures_are_those_of_the_contract(exported):
             {"image_a": (tf.string, [None]), "image_b": (tf.string, [None])},
             decided,
         ),
+        "operating_point": (
+            {"max_fmr": (tf.float32, [None])},
+            dict.fromkeys(("distance", "score", "fmr", "decision_fmr"), tf.float32),
+        ),
+        "search_space": (
+            {"dimension": (tf.int64, [None])},
+            {"unit_length": tf.bool, "mean": tf.float32, "weight": tf.float32},
+        ),
     }
     record = json.loads((folder / "assets.extra" / "some.json").read_text())
     assert record == {"threshold": 0.75}
@@ -309,6 +317,59 @@ def test_without_a_decision_nobody_is_the_same_person():
     assert found["distance"].numpy()[0] == 0
     assert found["same"].numpy().tolist() == [False, False]
     assert (found["score"].numpy() < 0.5).all()
+
+
+def test_without_a_table_no_rate_is_known(exported):
+    _, loaded, _ = exported
+    found = loaded.signatures["operating_point"](max_fmr=tf.constant([0.0, 0.01, 1.0]))
+    assert found["distance"].numpy().tolist() == [0.75] * 3
+    assert found["score"].numpy().tolist() == [0.5] * 3
+    assert found["fmr"].numpy().tolist() == found["decision_fmr"].numpy().tolist() == [1.0] * 3
+
+
+def test_operating_points_by_hand():
+    model = SiameseModel(config(), SHAPE, 5)
+    verifier = Verifier(
+        lambda image: image, Embedder(model), epoch_comparer(model), 8, [], threshold=0.5, slope=4
+    )
+    # Up to .1, .2, ... 6.5, at .001, .002, ... .065 of strangers mistaken.
+    steps = np.arange(1, 66, dtype=np.float32)
+    verifier.fmr_distances.assign(steps / 10)
+    verifier.fmr_rates.assign(steps / 1000)
+    asked = [0.0, 0.001, 0.0029, 0.003, 0.065, 1.0]
+    found = verifier.operating_point(tf.constant(asked))
+    rows = np.float32([1, 1, 2, 3, 65, 65])
+    np.testing.assert_allclose(found["distance"], rows / 10, rtol=1e-6)
+    np.testing.assert_allclose(found["fmr"], rows / 1000, rtol=1e-6)
+    np.testing.assert_allclose(found["score"], 1 / (1 + np.exp(4 * (rows / 10 - 0.5))), rtol=1e-6)
+    # The model's own threshold is in the fifth row.
+    np.testing.assert_allclose(found["decision_fmr"], [0.005] * 6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("comparer", ["euclidean", "cosine", "plda"])
+def test_products_in_the_search_space_order_pairs_as_the_distance_does(comparer):
+    random = np.random.default_rng(0)
+    classes = np.arange(400) // 4
+    # As embeddings of various lengths; two of eight dimensions tell nothing about an identity.
+    means = random.normal(size=(100, 8)) * [1, 1, 1, 0.5, 0.5, 0.2, 0, 0]
+    x = (means[classes] + 0.5 * random.normal(size=(400, 8)) + 0.3).astype(np.float32)
+    if comparer == "plda":
+        made = PldaComparer(fit_plda(x, classes))
+    else:
+        made = epoch_comparer(SiameseModel(config(comparer=comparer), SHAPE, 5))
+    space = {name: each.numpy() for name, each in made.search_space(tf.range(8)).items()}
+    placed = x.astype(np.float64)
+    if space["unit_length"].all():
+        placed /= np.linalg.norm(placed, axis=1, keepdims=True)
+    placed = (placed - space["mean"]) @ space.get("matrix", np.eye(8))
+    offsets = -0.5 * placed**2 @ space["weight"]
+    a, b = random.integers(0, 400, (2, 5000))
+    a, b = a[a != b], b[a != b]
+    products = (placed[a] * placed[b]).sum(axis=1) + offsets[a] + offsets[b]
+    distance = made.distance(x[a], x[b]).numpy()
+    # Not only for one probe: over all pairs, one falls as the other rises.
+    by_product = distance[np.argsort(-products)]
+    np.testing.assert_allclose(by_product, np.sort(distance), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -60,7 +60,8 @@ def test_the_mean_score_over_the_photos_decides(authenticator, toy_model, png):
 
 
 def test_identify_finds_the_right_one_and_follows_changes(authenticator, png):
-    assert authenticator.identify(png(1)).identity is None
+    with pytest.raises(NotEnrolledError, match="nobody is enrolled; first: faceauth enroll ID"):
+        authenticator.identify(png(1))
     for seed in range(12):
         authenticator.enroll(f"person-{seed}", [png(seed)])
     for seed in range(12):
@@ -110,7 +111,11 @@ def test_templates_of_another_version_are_refused_until_enrolled_again(
             time.sleep(0.05)
         with pytest.raises(ModelChangedError, match=r"version 1.*version 2.*enroll again"):
             authenticator.authenticate("ada", png(1))
-        assert authenticator.identify(png(1)).searched == 0
+        with pytest.raises(
+            ModelChangedError,
+            match=r"nobody is enrolled with faceauth version 2.*but 1 with faceauth version 1; enr",
+        ):
+            authenticator.identify(png(1))
         authenticator.enroll("ada", [png(1)])
         assert authenticator.authenticate("ada", png(1)).accepted
         assert authenticator.identify(png(1)).identity == "ada"
@@ -166,6 +171,15 @@ def test_the_commands_tell_and_exit_by_the_decision(command):
     assert code == 0
     assert json.loads(out)["id"] == "ada"
     assert command("identify", "2.png", "--no-frame")[1].startswith("nobody enrolled")
+    _, out, _ = command("identify", "2.png", "--top", "3", "--no-frame")
+    assert out.splitlines()[1].startswith("1. ada (score 0.")
+    assert (
+        command("identify", "2.png", "--no-frame", "--top", "2", "--min_score", "1")[1].count("\n")
+        == 1
+    )
+    code, _, err = command("identify", "1.png", "--max_fpir", "0.01", "--no-frame")
+    assert code == 2
+    assert "this model does not know how often strangers are mistaken" in err
     assert command("forget", "ada")[1] == "forgot ada: 1 templates deleted\n"
     code, _, err = command("authenticate", "ada", "1.png", "--no-frame")
     assert code == 2

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from serving.client import SearchSpace
 from serving.enrolment import ModelVersion, TemplateCipher, TemplateStore, new_key
 from serving.enrolment import live_gallery as module
 from serving.enrolment.live_gallery import LiveGallery
@@ -49,8 +50,10 @@ def test_it_follows_the_store_without_reading_all_again(store, reads):
     store.forget("p1")
     store.put("p2", MODEL, person(-1))  # another face, one photo
     assert names(gallery, [1.2, 0]) == (["new", "p0", "p3", "p2"], 6)
+    assert gallery.people() == 4
     [(match, templates)], _ = gallery.search(np.float32([-1, 0]), 1)
-    assert (match.identity, match.distance) == ("p2", 0)
+    # At the probe itself: 1 - 1 / 2.
+    assert (match.identity, match.closeness) == ("p2", 0.5)
     assert templates.tolist() == [[-1, 0]]
 
     store.put("new", OTHER, person(1.5))  # by another model now
@@ -68,6 +71,34 @@ def test_what_is_struck_is_overwritten(store):
     store.forget("ada")
     gallery.search(np.float32([7, 0]), 1)
     assert not gallery._large._templates.any()
+
+
+def test_a_search_space_says_who_is_near(store):
+    store.put("ada", MODEL, np.float32([[2, 1]]))
+    store.put("bob", MODEL, np.float32([[0, 9]]))
+    swapped = SearchSpace(True, None, np.float32([[0, 1], [1, 0]]), np.zeros(2, np.float32))
+    gallery = LiveGallery(store, MODEL, space=swapped)
+    store.put("eve", MODEL, np.float32([[1, 0]]))
+    found, _ = gallery.search(np.float32([0, 4]), 3)
+    # By the cosine alone, and the templates come back as they are.
+    assert [(match.identity, its.tolist()) for match, its in found] == [
+        ("bob", [[0, 9]]),
+        ("ada", [[2, 1]]),
+        ("eve", [[1, 0]]),
+    ]
+    assert found[1][0].closeness == pytest.approx(1 / 5**0.5)
+    with pytest.raises(ValueError, match="of 3 numbers, and faceauth version 3 makes 2"):
+        gallery.search(np.zeros(3), 1)
+
+
+def test_who_is_forgotten_during_a_search_is_not_found(store, monkeypatch):
+    store.put("ada", MODEL, person(1))
+    store.put("bob", MODEL, person(2))
+    gallery = LiveGallery(store, MODEL)
+    templates = store.templates
+    monkeypatch.setattr(store, "templates", lambda *who: store.forget("ada") and templates(*who))
+    found, _ = gallery.search(np.float32([1, 0]), 2)
+    assert [match.identity for match, _ in found] == ["bob"]
 
 
 def test_a_change_between_the_revision_and_the_reading_counts_once(store, monkeypatch):
@@ -127,5 +158,5 @@ def test_it_finds_what_a_gallery_read_at_once_finds(store, monkeypatch):
             assert followed[1] == at_once[1]
             for (one, its), (other, others) in zip(followed[0], at_once[0], strict=True):
                 assert one.identity == other.identity
-                assert one.distance == pytest.approx(other.distance, abs=1e-6)
+                assert one.closeness == pytest.approx(other.closeness, abs=1e-6)
                 assert its.tolist() == others.tolist()
