@@ -7,12 +7,16 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from serving.client.errors import ContractError, NotFoundError
+from serving.canvas_record import canvas_from_text
+from serving.client.errors import ContractError, NotFoundError, ServingError
+
+if TYPE_CHECKING:
+    from faces.canvas import FaceCanvas
 
 ImageSource = bytes | str | os.PathLike[str]
 Tensors = dict[str, np.ndarray]
@@ -25,6 +29,7 @@ _OUTPUTS: Final = {
     "embed": ("embedding",),
     "compare": ("distance", "score", "same"),
     "serving_default": ("distance", "score", "same"),
+    "canvas": ("canvas",),
 }
 
 
@@ -115,6 +120,32 @@ def compare_calls(a: ArrayLike, b: ArrayLike) -> Iterator[Call]:
     for part in _parts(len(first), _EMBEDDING_ROWS):
         inputs = {"embedding_a": first[part], "embedding_b": second[part]}
         yield Call("compare", inputs, len(inputs["embedding_a"]))
+
+
+def canvas_call() -> Call:
+    """The call that asks how the model wants its faces."""
+    ignored = np.empty(1, dtype=object)
+    ignored[:] = [b""]
+    return Call("canvas", {"image": ignored}, 1)
+
+
+def canvas(endpoint: str, call: Call, outputs: Tensors) -> "FaceCanvas | None":
+    """Returns the checked record of an answer; None of a model that takes photos as they are.
+
+    Raises:
+        ContractError: The answer does not hold one.
+    """
+    [text] = _output(endpoint, call, outputs, "canvas", 1).tolist()
+    try:
+        return canvas_from_text(text.decode() if isinstance(text, bytes) else str(text))
+    except ValueError as error:
+        message = f"signature 'canvas' answered with something else: {str(error)[:200]}"
+        raise ContractError(endpoint, "INTERNAL", message) from error
+
+
+def has_no_canvas(error: ServingError) -> bool:
+    """Whether a call failed because the model has no such signature."""
+    return "signature" in error.message.lower() and "canvas" in error.message
 
 
 def embeddings(endpoint: str, call: Call, outputs: Tensors) -> np.ndarray:
