@@ -126,12 +126,13 @@ class Client:
         if version not in self._canvases:
             call = canvas_call()
             try:
-                found = canvas(self.endpoint.url, call, self._predict(call))
+                outputs = self._predict(call)
             except ServingError as error:
                 if not has_no_canvas(error):
                     raise
-                found = None
-            self._canvases[version] = found
+                self._canvases[version] = None
+            else:
+                self._canvases[version] = canvas(self.endpoint.url, call, outputs)
         return self._canvases[version]
 
     def status(self) -> list[VersionState]:
@@ -220,12 +221,13 @@ class AsyncClient:
         if version not in self._canvases:
             call = canvas_call()
             try:
-                found = canvas(self.endpoint.url, call, await self._predict(call))
+                outputs = await self._predict(call)
             except ServingError as error:
                 if not has_no_canvas(error):
                     raise
-                found = None
-            self._canvases[version] = found
+                self._canvases[version] = None
+            else:
+                self._canvases[version] = canvas(self.endpoint.url, call, outputs)
         return self._canvases[version]
 
     async def status(self) -> list[VersionState]:

@@ -30,18 +30,21 @@ def client(answer):
     return Client(Endpoint("http://nowhere:1"), transport=Says(answer))
 
 
-@pytest.mark.parametrize("url", ["rest_url", "grpc_url"])
-def test_a_served_model_says_how_it_wants_its_faces(face_server, toy_server, url):
+@pytest.mark.parametrize("api", ["rest", "grpc"])
+def test_a_served_model_says_how_it_wants_its_faces(face_server, toy_server, api):
+    def endpoint(server):
+        return Endpoint(server.rest_url if api == "rest" else f"grpc://{server.grpc_target}")
+
     async def ask():
-        async with AsyncClient(Endpoint(getattr(face_server, url))) as client:
+        async with AsyncClient(endpoint(face_server)) as client:
             return await client.canvas()
 
-    with Client(Endpoint(getattr(face_server, url))) as known:
+    with Client(endpoint(face_server)) as known:
         assert known.canvas() == DLIB_150
         with known.pinned() as pinned:
             assert pinned.canvas() == DLIB_150
     assert asyncio.run(ask()) == DLIB_150
-    with Client(Endpoint(getattr(toy_server, url))) as known:
+    with Client(endpoint(toy_server)) as known:
         assert known.canvas() is None
 
 
