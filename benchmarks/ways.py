@@ -31,7 +31,7 @@ from components.pair_example_gen.config import DataConfig
 from components.pair_scorer.config import ScoringConfig
 from components.pair_scorer.executor import PairScorerExecutor
 from components.tfrecords import read_tfrecords
-from components.trainer.comparers import build_comparer
+from components.trainer.comparers import build_comparison
 from components.trainer.config import TrainingConfig
 from components.trainer.embedder import Embedder
 from components.trainer.run_fn import prepare_function
@@ -47,6 +47,7 @@ PER_PAIR_BATCH = 32
 def make_examples(folder: str, data: dict[str, str]) -> dict[str, Any]:
     """Runs PairExampleGen into ``folder``."""
     config = DataConfig(
+        align="none",
         images=data["images"],
         image_list=data["image_list"],
         split="given",
@@ -71,8 +72,9 @@ def make_model(folder: str, image: dict[str, Any], training: dict[str, Any]) -> 
     model = SiameseModel(config, image_config.shape, classes=64)
     embedder = Embedder(model)
     # PLDA is fitted; to what does not matter here.
-    vectors = np.random.default_rng(0).normal(size=(512, embedder.size)).astype(np.float32)
-    comparer = build_comparer(model, vectors, np.repeat(np.arange(64, dtype=np.int32), 8))
+    vectors = np.random.default_rng(0).normal(size=(2000, embedder.size)).astype(np.float32)
+    classes = np.repeat(np.arange(1000, dtype=np.int32), 2)
+    comparer = build_comparison(model, lambda: vectors, classes, embedder.size).comparer
     prepare, layer = prepare_function(_transform(folder, image_config), image_config)
     verifier = Verifier(prepare, embedder, comparer, embedder.size, [layer], 1.0)
     save_verifier(verifier, Path(folder, "Format-Serving"), {})

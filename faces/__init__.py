@@ -10,8 +10,9 @@ are found (`faces.finder`) and brought to the size and place that a model wants 
 which of them is meant, and whether it is good enough, is chosen last (`faces.choice`).
 """
 
-from faces.canvas import DLIB_150, LFW, FaceCanvas
+from faces.canvas import CANVASES, DLIB_150, LFW, FaceCanvas
 from faces.choice import Face
+from faces.encoding import face_file
 from faces.errors import (
     NoFace,
     PhotoError,
@@ -24,6 +25,7 @@ from faces.photo import Photo, read_photo
 from faces.search import faces_of, find_faces
 
 __all__ = [
+    "CANVASES",
     "DLIB_150",
     "LFW",
     "Face",
@@ -35,6 +37,7 @@ __all__ = [
     "TooBlurred",
     "TooSmall",
     "UnsureFace",
+    "face_file",
     "faces_of",
     "find_faces",
     "read_photo",

@@ -66,3 +66,6 @@ LFW: Final = FaceCanvas(
         (146.11, 161.46),
     ),
 )
+
+# By the names that configs and commands use.
+CANVASES: Final = {canvas.name: canvas for canvas in (LFW, DLIB_150)}

@@ -8,7 +8,7 @@ import numpy as np
 from faces.errors import NoFace, PhotoError, SeveralFaces, TooBlurred, TooSmall, UnsureFace
 
 # A face that is less sure may be a knee or a cloud.
-SURE_ENOUGH: Final = 0.95
+SURE_ENOUGH: Final = 0.9
 # Between chin and brow, in pixels of the photo.
 SMALLEST_HEIGHT: Final = 40
 SHARP_ENOUGH: Final = 0.0

@@ -37,11 +37,14 @@ class FindModule(tf.Module):
             image: string [N]: files.
 
         Returns:
+            ``face`` (string [N, K]: files of the aligned faces, lossless, for a model to embed),
             ``boxes`` (float32 [N, K, 4]: left, top, right, bottom), ``landmarks`` (float32
             [N, K, 5, 2]), ``confidence`` and ``sharpness`` (float32 [N, K]), ``aligned`` (uint8
-            [N, K, height, width, 3]). Where a photo has fewer than K faces, the rest is zero.
+            [N, K, height, width, 3]). Where a photo has fewer than K faces, the rest is zero, and
+            ``face`` is empty.
         """
         signature = {
+            "face": tf.TensorSpec((self._most,), tf.string),
             "boxes": tf.TensorSpec((self._most, 4), tf.float32),
             "landmarks": tf.TensorSpec((self._most, 5, 2), tf.float32),
             "confidence": tf.TensorSpec((self._most,), tf.float32),
@@ -59,7 +62,11 @@ class FindModule(tf.Module):
         canvas = self._canvas
         found = look(pixels, tf.constant(canvas.positions), canvas.height, canvas.width)
         found = found._replace(boxes=found.boxes * scale, landmarks=found.landmarks * scale)
-        return {name: self._padded(getattr(found, name)) for name in Looked._fields}
+        padded = {name: self._padded(getattr(found, name)) for name in Looked._fields}
+        files = tf.map_fn(tf.io.encode_png, found.aligned[: self._most], tf.string)
+        missing = self._most - tf.shape(files)[0]
+        files = tf.concat((files, tf.fill([missing], "")), axis=0)
+        return {"face": tf.ensure_shape(files, (self._most,)), **padded}
 
     def _padded(self, part: tf.Tensor) -> tf.Tensor:
         part = part[: self._most]

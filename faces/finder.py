@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from faces import networks
 from faces.sampling import Mipmap, sample, shrink
-from faces.squares import Squares, best, join, turned
+from faces.squares import Squares, best, turned
 
 # Passes over a photo, one after another until one is sure of a face: the smallest face that is
 # looked for, as a share of the photo's longer side and in pixels, and at which angles.
@@ -47,8 +47,13 @@ _FOUND_LOGIT = _logit(0.5)
 _PROPOSED = 200
 _REFINED = 32
 _FOUND = 16
-# The sides of the squares that are looked at last.
-_ZOOMS = (0.88, 1.0, 1.14)
+# How the last look is taken: how much larger the square is than the face, and whether the crop is
+# mirrored; the landmarks come from the views in the middle.
+_VIEWS = ((0.8, False), (0.88, True), (1.0, False), (1.0, True), (1.14, True), (1.25, False))
+_INNER = slice(1, 5)
+# Cosine of the angle from which on a face must be surer, and by how much its logit must be larger.
+_LEANING = 0.6
+_RARITY = 2.0
 
 
 class Found(NamedTuple):
@@ -69,39 +74,33 @@ class Found(NamedTuple):
 
 def find(mipmap: Mipmap) -> Found:
     """Finds the faces in a photo; to be called inside a graph."""
-    squares, logits = _first_sure_pass(mipmap)
-    squares, landmarks, logits = _look_again(mipmap, squares)
+    longer = tf.cast(tf.reduce_max(mipmap.sizes[0]), tf.float32)
+    smallest = tf.maximum(tf.constant(_SHARES) * longer, _PIXELS)
+    turns = tf.ragged.constant(_TURNS, tf.float32) * (math.pi / 180)
+    passes = tf.where(longer > _LARGE, 3, 2)
+
+    def unsure(number: tf.Tensor, *found: tf.Tensor) -> tf.Tensor:
+        return (number < passes) & tf.reduce_all(found[-1] < _logit(SURE))
+
+    def look(number: tf.Tensor, *found: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        squares, logits = _judge(mipmap, _propose(mipmap, smallest[number], turns[number]))
+        # Which way up a face is, only the last look can say.
+        kept = best(squares, logits, _FOUND, 0.6, _ONET_LOGIT, among_turned=False)
+        squares, landmarks, logits = _look_again(mipmap, squares.take(kept))
+        more = zip(found, (*squares, landmarks, logits), strict=True)
+        return (number + 1, *(tf.concat(parts, 0) for parts in more))
+
+    nothing = (tf.zeros((0, 2)), tf.zeros(0), tf.zeros(0), tf.zeros((0, 5, 2)), tf.zeros(0))
+    sizes = ((), (None, 2), (None,), (None,), (None, 5, 2), (None,))
+    shapes = tuple(tf.TensorShape(size) for size in sizes)
+    _, *found = tf.while_loop(unsure, look, (0, *nothing), shape_invariants=shapes)
+    squares, landmarks, logits = Squares(*found[:3]), found[3], found[4]
     kept = best(squares, logits, _FOUND, 0.5, _FOUND_LOGIT)
     return Found(
         tf.gather(squares.boxes(), kept),
         tf.gather(landmarks, kept),
         tf.sigmoid(tf.gather(logits, kept)),
     )
-
-
-def _first_sure_pass(mipmap: Mipmap) -> tuple[Squares, tf.Tensor]:
-    """What all passes found up to the first that is sure of one face."""
-    smallest = tf.maximum(
-        tf.constant(_SHARES) * tf.cast(tf.reduce_max(mipmap.sizes[0]), tf.float32), _PIXELS
-    )
-    passes = tf.where(tf.reduce_max(mipmap.sizes[0]) > _LARGE, 3, 2)
-    turns = tf.ragged.constant(_TURNS, tf.float32) * (math.pi / 180)
-
-    def unsure(number: tf.Tensor, *found: tf.Tensor) -> tf.Tensor:
-        logits = found[-1]
-        return (number < passes) & tf.reduce_all(logits < _logit(SURE))
-
-    def again(number: tf.Tensor, *found: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        proposed = _propose(mipmap, smallest[number], turns[number])
-        squares, logits = _judge(mipmap, proposed)
-        squares, logits = join(Squares(*found[:3]), squares), tf.concat((found[3], logits), 0)
-        kept = best(squares, logits, _FOUND, 0.6, _ONET_LOGIT)
-        return (number + 1, *squares.take(kept), tf.gather(logits, kept))
-
-    nothing = (0, tf.zeros((0, 2)), tf.zeros(0), tf.zeros(0), tf.zeros(0))
-    shapes = [tf.TensorShape(shape) for shape in ((), (None, 2), (None,), (None,), (None,))]
-    _, *found = tf.while_loop(unsure, again, nothing, shape_invariants=tuple(shapes))
-    return Squares(*found[:3]), found[3]
 
 
 def _judge(mipmap: Mipmap, proposed: Squares) -> tuple[Squares, tf.Tensor]:
@@ -123,21 +122,22 @@ def _look_again(mipmap: Mipmap, squares: Squares) -> tuple[Squares, tf.Tensor, t
     Returns:
         The squares around the faces, landmarks [N, 5, 2] in the photo, and logits [N].
     """
-    crops, views = [], []
-    for zoom in _ZOOMS:
-        zoomed = squares._replace(side=squares.side * zoom)
-        for mirrored in (False, True):
-            crops.append(_crops(mipmap, zoomed, networks.ONET_SIZE, mirrored))
-            views.append(zoomed)
+    views = [squares._replace(side=squares.side * zoom) for zoom, _ in _VIEWS]
+    crops = [
+        _crops(mipmap, view, networks.ONET_SIZE, mirrored)
+        for view, (_, mirrored) in zip(views, _VIEWS, strict=True)
+    ]
     logits, offsets, points = (
         tf.split(part, len(views)) for part in networks.onet(tf.concat(crops, 0))
     )
     landmarks = [
-        view.place(_unmirrored(some) if number % 2 else some)
-        for number, (view, some) in enumerate(zip(views, points, strict=True))
-    ]
-    boxes = squares.moved(offsets[2 * _ZOOMS.index(1.0)])
-    return boxes, tf.add_n(landmarks) / len(views), tf.add_n(logits) / len(views)
+        view.place(_unmirrored(some) if mirrored else some)
+        for view, some, (_, mirrored) in zip(views, points, _VIEWS, strict=True)
+    ][_INNER]
+    boxes = squares.moved(offsets[_VIEWS.index((1.0, False))])
+    # Faces that lean far are rarer than what looks like one.
+    rare = tf.cast(tf.cos(squares.angle) < _LEANING, tf.float32) * _RARITY
+    return boxes, tf.add_n(landmarks) / len(landmarks), tf.add_n(logits) / len(views) - rare
 
 
 def _unmirrored(points: tf.Tensor) -> tf.Tensor:

@@ -57,7 +57,10 @@ class FaceFinder:
     def __call__(self, pixels: np.ndarray, canvas: FaceCanvas) -> Looked:
         """Finds and aligns the faces in pixels (uint8 [height, width, 3], RGB, upright)."""
         found = self._traced()(
-            pixels, np.float32(canvas.positions), np.int32(canvas.height), np.int32(canvas.width)
+            pixels,
+            np.asarray(canvas.positions, np.float32),
+            np.int32(canvas.height),
+            np.int32(canvas.width),
         )
         return Looked(*(part.numpy() for part in found))
 

@@ -195,7 +195,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if not image.mode.startswith("I"):
         return image
     values = np.clip(np.asarray(image), 0, 65_535)
-    scaled = Image.fromarray(np.uint8((values.astype(np.uint32) + 128) // 257))
+    scaled = Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
     scaled.info = image.info
     return scaled
 

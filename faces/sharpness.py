@@ -23,7 +23,7 @@ def sharpness(mipmap: Mipmap, landmarks: tf.Tensor) -> tf.Tensor:
         landmarks: float32 [N, 5, 2].
 
     Returns:
-        float32 [N]; what is usual, and what is too little, is said in ``faces.choice``.
+        float32 [N]; how much is enough is said in ``faces.choice``.
     """
     positions = tf.constant(DLIB_150.positions) * _SHARE
     faces = tf.cast(align(mipmap, landmarks, positions, _SIDE, _SIDE), tf.float32)

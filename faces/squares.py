@@ -60,13 +60,13 @@ class Squares(NamedTuple):
         return tf.concat((self.centre - half, self.centre + half), axis=-1)
 
 
-def join(*parts: Squares) -> Squares:
-    """All squares of several."""
-    return Squares(*(tf.concat(fields, 0) for fields in zip(*parts, strict=True)))
-
-
 def best(
-    squares: Squares, logits: tf.Tensor, at_most: int, overlap: float, at_least: float
+    squares: Squares,
+    logits: tf.Tensor,
+    at_most: int,
+    overlap: float,
+    at_least: float,
+    among_turned: bool = True,
 ) -> tf.Tensor:
     """Indices of the surest squares that do not lie on a surer one, surest first.
 
@@ -77,6 +77,8 @@ def best(
         overlap: Share of the smaller square that may lie in the larger: one inside another is the
             same face again, however different their sizes.
         at_least: The least logit.
+        among_turned: Whether one square stands in for another that is turned by more than 60
+            degrees.
     """
     boxes = squares.boxes()
     low = tf.maximum(boxes[:, None, :2], boxes[None, :, :2])
@@ -84,8 +86,10 @@ def best(
     common = tf.reduce_prod(tf.maximum(high - low, 0.0), axis=-1)
     area = tf.square(squares.side)
     shares = common / tf.maximum(tf.minimum(area[:, None], area[None, :]), 1e-6)
-    kept = tf.image.non_max_suppression_overlaps(shares, logits, at_most, overlap, at_least)
-    return kept
+    if not among_turned:
+        turn = squares.angle[:, None] - squares.angle[None, :]
+        shares *= tf.cast(tf.cos(turn) > 0.5, tf.float32)
+    return tf.image.non_max_suppression_overlaps(shares, logits, at_most, overlap, at_least)
 
 
 def turned(vectors: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:

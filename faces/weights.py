@@ -73,7 +73,7 @@ def _arrays(content: bytes) -> list[np.ndarray]:
     for opcode, argument, _ in pickletools.genops(stream):
         if opcode.name == "MARK":
             numbers = []
-        elif opcode.name.startswith("BININT"):
+        elif opcode.name.startswith("BININT") and argument is not None:
             numbers.append(argument)
         elif opcode.name.startswith("TUPLE"):
             # The first tuple of an array's description is its shape.

@@ -66,11 +66,13 @@ def run(given: argparse.Namespace) -> int:
 
     # Only now, so that a wrong argument is told at once.
     from components.decision.decide import OWN_PHOTOS, decide, published_of
-    from components.decision.own_photos import photos_in, photos_of, score_photos
+    from components.decision.own_photos import photos_in, photos_of, reader_for, score_photos
     from components.exported_model import ExportedModel
 
     photos = photos_of(given.pairs, given.photos) if given.pairs else photos_in(given.photos)
-    pairs, unusable = score_photos(ExportedModel(model), photos, config.aged, say=_Progress())
+    pairs, unusable = score_photos(
+        ExportedModel(model), photos, config.aged, reader_for(model), say=_Progress()
+    )
     for name, reason in unusable.items():
         print(f"not used: {name}: {reason}", file=sys.stderr)
     origin = {"folder": str(given.photos), "not_used": len(unusable)}

@@ -25,6 +25,8 @@ from components.report.config import ReportConfig
 from components.section import Section
 from components.serving_check.config import ServingCheckConfig
 from components.trainer.config import TrainingConfig, TuningConfig
+from components.trainer.dlib_weights import PACKAGE
+from components.trainer.network_config import DLIB_SIDE
 from components.transform.config import ImageConfig
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -182,6 +184,23 @@ class PipelineConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _network_fits(self) -> "PipelineConfig":
+        training = self.training
+        side = training.input_size or training.resize or self.image.size
+        network = training.network
+        if network.name == "dlib_resnet" and side != DLIB_SIDE:
+            raise ValueError(
+                f"training.network dlib_resnet takes faces of {DLIB_SIDE} px, and here they are "
+                f"{side}; set image.size: {DLIB_SIDE}, or training.resize"
+            )
+        if self.tuning and not training.epochs:
+            raise ValueError(
+                "tuning tries values by training, and with training.epochs: 0 nothing is trained; "
+                "remove the section"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tunable(self) -> "PipelineConfig":
         for key, knob in (self.tuning.space if self.tuning else {}).items():
             try:
@@ -304,7 +323,7 @@ def parse_config(tree: Any, source: str, environment: Mapping[str, str]) -> Pipe
     _override(tree, environment)
     training = tree.get("training")
     network = training.get("network") if isinstance(training, dict) else None
-    if isinstance(network, dict) and network.get("weights") not in (None, "imagenet"):
+    if isinstance(network, dict) and network.get("weights") not in (None, "imagenet", PACKAGE):
         network["weights"] = str(absolute(str(network["weights"])))
     data = tree.get("data")
     if isinstance(data, dict):

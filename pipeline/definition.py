@@ -94,7 +94,12 @@ def create_pipeline(
         PairExampleGen(
             data_config=config.data.model_dump_json(),
             fingerprint=fingerprint(config.data),
-            code_digest=code_digest("pair_example_gen", "features", "section"),
+            code_digest=code_digest(
+                "pair_example_gen",
+                "features",
+                "section",
+                *(() if config.data.align == "none" else ("faces",)),
+            ),
         )
     )
     schema = {}
@@ -151,6 +156,7 @@ def create_pipeline(
         "tfrecords",
         "features",
         "section",
+        "faces",
     )
     tuned = None
     if config.tuning:
@@ -171,6 +177,7 @@ def create_pipeline(
             transform_graph=transform.outputs["transform_graph"],
             training=config.training,
             image=config.image,
+            align=config.data.align,
             code_digest=trainer_code,
             hyperparameters=tuned,
         ),

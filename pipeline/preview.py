@@ -36,7 +36,7 @@ def train_pairs(config: PipelineConfig, count: int) -> list[tuple[int, Path, Pat
     Raises:
       DataError: The data set is not as its config says.
     """
-    from components.pair_example_gen.images import ImageFacts, read_and_inspect
+    from components.pair_example_gen.images import ImageFacts, read_as
     from components.pair_example_gen.planning import final_pairs, read_listed_pairs
     from components.pair_example_gen.sources import read_images
     from components.pair_example_gen.splitting import split_images
@@ -46,7 +46,7 @@ def train_pairs(config: PipelineConfig, count: int) -> list[tuple[int, Path, Pat
     identity_of = {image.image_id: image.identity for image in table.images}
     splits = {features.TRAIN: images}
     listed = read_listed_pairs(splits, identity_of, config.data)
-    drawn = final_pairs(splits, listed, frozenset(), config.data)[features.TRAIN]
+    drawn = final_pairs(splits, listed, {}, config.data)[features.TRAIN]
     chosen: dict[int, list[tuple[int, Path, Path]]] = {1: [], 0: []}
     for pairs in drawn:
         for first, second, label in zip(pairs.first, pairs.second, pairs.label, strict=True):
@@ -54,7 +54,7 @@ def train_pairs(config: PipelineConfig, count: int) -> list[tuple[int, Path, Pat
             if len(rows) == count:
                 continue
             files = [Path(config.data.images) / images[at].image_id for at in (first, second)]
-            facts = [read_and_inspect(str(file), config.data.max_pixels)[1] for file in files]
+            facts = [read_as(config.data, str(file))[1] for file in files]
             if all(isinstance(each, ImageFacts) for each in facts):
                 rows.append((int(label), *files))
             if all(len(rows) == count for rows in chosen.values()):
@@ -77,12 +77,13 @@ def augmented(config: PipelineConfig, files: list[Path]) -> "np.ndarray":
     import numpy as np
     import tensorflow as tf
 
+    from components.pair_example_gen.images import read_as
     from components.trainer.augmentation import Augmenter
     from components.trainer.siamese import centre_crop, resize
     from components.transform.preprocessing import prepare_images
 
     training = config.training
-    contents = tf.constant([file.read_bytes() for file in files])
+    contents = tf.constant([read_as(config.data, str(file))[0] for file in files])
     # As a graph, which is what it is in Transform; TensorFlow warns otherwise.
     prepared = tf.function(lambda batch: prepare_images(batch, config.image))(contents)
     pixels = resize(prepared, training.resize or config.image.size)

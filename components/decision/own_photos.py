@@ -1,5 +1,6 @@
 """Pairs of one's own photos, to calibrate a decision on without any training."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from components.exported_model import ExportedModel
+from components.exported_model import FACES_FILE, ExportedModel, read_record
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.pair_lists import read_pair_list
@@ -28,6 +29,27 @@ def read_as_it_is(path: Path) -> bytes | str:
 
     data, found = read_and_inspect(str(path), DataConfig(images=".").max_pixels)
     return found if isinstance(found, str) else data
+
+
+def reader_for(model: str | Path) -> ReadPhoto:
+    """Reads photos as a model wants them: with the face aligned, if it says how.
+
+    Raises:
+      ValueError: What the model says of it cannot be read.
+    """
+    from components.pair_example_gen.images import read_and_align
+    from faces import FaceCanvas
+
+    canvas = (read_record(model, FACES_FILE) or {}).get("canvas")
+    if canvas is None:
+        return read_as_it_is
+    wanted = FaceCanvas.model_validate_json(json.dumps(canvas))
+
+    def read(path: Path) -> bytes | str:
+        data, found = read_and_align(str(path), wanted, "largest")
+        return found if isinstance(found, str) else data
+
+    return read
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,12 @@ class DataConfig(Section):
     """
 
     images: str
+    # Photos: find the face in each and bring it to where the network expects it, see ``faces``:
+    # ``lfw`` as LFW's own pictures have theirs, ``dlib_150`` as network dlib_resnet wants them.
+    # ``none``: the images show aligned faces already, as LFW's and the drawn ones do.
+    align: Literal["none", "lfw", "dlib_150"] = "lfw"
+    # Which face of a photo that shows several; with ``only`` such a photo is quarantined.
+    face: Literal["largest", "only"] = "largest"
     image_list: str | None = None
     # "hash": by a hash of the identity. "given": as the list's column "split" says.
     split: Literal["hash", "given"] = "hash"
@@ -60,7 +66,8 @@ class DataConfig(Section):
     pair_lists: PairLists = PairLists()
     # Keep only this many identities of each split (by hash); 0 keeps all. For small trial runs.
     limit_identities: int = Field(default=0, ge=0)
-    # The run fails when a larger share of the images than this is quarantined.
+    # The run fails when a larger share of the images than this is quarantined, or of the pairs of a
+    # list left out because of it.
     max_quarantined: float = Field(default=0.01, ge=0, le=1)
     # Larger images than this are quarantined: a decompression bomb is small on disk. Pillow refuses
     # to open what is beyond the upper bound.

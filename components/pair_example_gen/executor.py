@@ -70,7 +70,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             images_artifact.uri, splits, quarantined, rotated, table.ignored
         )
 
-        pairs = final_pairs(splits, listed, {row[0] for row in quarantined}, config)
+        reasons = {image_id: reason for image_id, _, reason in quarantined}
+        pairs = final_pairs(splits, listed, reasons, config)
         write_pairs(pairs_artifact.uri, table.attribute_names, splits, pairs)
         reporting.write_pair_summary(pairs_artifact.uri, pairs)
         for artifact in (images_artifact, pairs_artifact):
@@ -119,7 +120,7 @@ class WriteImages(beam.DoFn):
 
     def __init__(self, config: DataConfig, attribute_names: Sequence[str], uri: str) -> None:
         self._root = config.images
-        self._max_pixels = config.max_pixels
+        self._config = config
         self._attribute_names = tuple(attribute_names)
         self._uri = uri
         self._read = beam.metrics.Metrics.counter("PairExampleGen", "images_read")
@@ -144,7 +145,7 @@ class WriteImages(beam.DoFn):
     def _examples(self, images: Sequence[Image], report: dict[str, Any]) -> Iterator[bytes]:
         for image in images:
             path = os.path.join(self._root, image.image_id)
-            data, facts = image_files.read_and_inspect(path, self._max_pixels)
+            data, facts = image_files.read_as(self._config, path)
             if isinstance(facts, str):
                 report["quarantined"].append((image.image_id, image.identity, facts))
                 continue

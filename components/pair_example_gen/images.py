@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from components.pair_example_gen.config import DataConfig
+from faces import CANVASES, FaceCanvas, PhotoError, face_file, find_faces
+
 # Why an image is quarantined.
 MISSING = "missing"  # no such file
 UNREADABLE = "unreadable"  # the file cannot be opened
@@ -123,6 +126,38 @@ def luminance_statistics(pixels: NDArray[np.uint8]) -> tuple[float, float, float
         )
         sharpness = float(laplacian.var())
     return float(luminance.mean()), float(luminance.std()), sharpness
+
+
+def read_as(config: DataConfig, path: str) -> tuple[bytes, ImageFacts | str]:
+    """Reads an image as a config wants it: as it is, or its face aligned."""
+    if config.align == "none":
+        return read_and_inspect(path, config.max_pixels)
+    return read_and_align(path, CANVASES[config.align], config.face)
+
+
+def read_and_align(path: str, canvas: FaceCanvas, which: str) -> tuple[bytes, ImageFacts | str]:
+    """Reads a photo, finds its face and aligns it.
+
+    Args:
+      path: The photo's file.
+      canvas: How the face is wanted.
+      which: Which of several, see ``faces.choice.choose``.
+
+    Returns:
+      The file of the aligned face, upright whatever the camera did, and facts about it; or nothing,
+      and the reason for the photo to be quarantined.
+    """
+    try:
+        [face] = find_faces(path, canvas, which)
+    except PhotoError as error:
+        return b"", error.reason
+    except FileNotFoundError:
+        return b"", MISSING
+    except OSError:
+        return b"", UNREADABLE
+    height, width, channels = face.pixels.shape
+    statistics = luminance_statistics(face.pixels)
+    return face_file(face.pixels), ImageFacts(width, height, channels, *statistics, rotated=False)
 
 
 def _is_rotated(header: Any) -> bool:

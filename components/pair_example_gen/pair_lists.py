@@ -11,7 +11,7 @@ of same pairs a fold.
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from components import features
@@ -71,6 +71,26 @@ def read_pair_list(path: str) -> list[ListedPair]:
     if not pairs:
         raise DataError(f"the pair list {path!r} holds no pairs; remove it or fill it")
     return pairs
+
+
+def with_suffixes(pairs: Sequence[ListedPair], image_ids: Iterable[str]) -> list[ListedPair]:
+    """The pairs by the ids of the images that there are.
+
+    LFW's lists say ``.jpg`` of images that may have been converted to another format: a name that
+    is no image's is taken for the one image of the same name but for its suffix.
+    """
+    known = set(image_ids)
+    stems: dict[str, list[str]] = {}
+    for image_id in known:
+        stems.setdefault(posixpath.splitext(image_id)[0], []).append(image_id)
+
+    def found(name: str) -> str:
+        alike = stems.get(posixpath.splitext(name)[0], [])
+        return alike[0] if name not in known and len(alike) == 1 else name
+
+    return [
+        pair._replace(image_a=found(pair.image_a), image_b=found(pair.image_b)) for pair in pairs
+    ]
 
 
 def _csv_pairs(rows: Iterator[tuple[int, list[str]]], path: str) -> Iterator[ListedPair]:

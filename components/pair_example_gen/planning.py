@@ -1,7 +1,9 @@
 """Which pairs each split gets: those of its pair lists, or sampled ones."""
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -9,7 +11,13 @@ from numpy.typing import NDArray
 
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
-from components.pair_example_gen.pair_lists import SAMPLED, ListedPair, pair_set, read_pair_list
+from components.pair_example_gen.pair_lists import (
+    SAMPLED,
+    ListedPair,
+    pair_set,
+    read_pair_list,
+    with_suffixes,
+)
 from components.pair_example_gen.pairing import possible_pairs, sample_pairs
 from components.pair_example_gen.sources import Image
 
@@ -26,7 +34,8 @@ class Pairs:
       second: Position of image b.
       label: 1 for one person, 0 for two.
       beyond_limit: Listed pairs left out because ``limit_identities`` leaves out an identity.
-      quarantined: Listed pairs left out because they name a quarantined image.
+      quarantined: How many listed pairs are left out because they name a quarantined image, by the
+        reason of the first such image.
       wanted: How many pairs were to be sampled; None for a list.
     """
 
@@ -35,19 +44,20 @@ class Pairs:
     second: Indices
     label: Indices
     beyond_limit: int = 0
-    quarantined: int = 0
+    quarantined: Mapping[str, int] = field(default_factory=dict)
     wanted: int | None = None
 
-    def summary(self) -> dict[str, int]:
+    def summary(self) -> dict[str, Any]:
         """Counts for people to read."""
         same = int(self.label.sum())
-        counts = {"same": same, "different": len(self.label) - same}
+        counts: dict[str, Any] = {"same": same, "different": len(self.label) - same}
         if self.wanted is not None:
             return {**counts, "wanted": self.wanted}
         return {
             **counts,
             "left_out_beyond_limit": self.beyond_limit,
-            "left_out_quarantined": self.quarantined,
+            "left_out_quarantined": sum(self.quarantined.values()),
+            "left_out_reasons": dict(self.quarantined),
         }
 
 
@@ -74,7 +84,7 @@ def read_listed_pairs(
         position = {image.image_id: index for index, image in enumerate(images)}
         for path in getattr(config.pair_lists, split):
             rows = []
-            pairs = read_pair_list(path)
+            pairs = with_suffixes(read_pair_list(path), every_image)
             for pair in pairs:
                 _check(pair, path, split, every_image, split_of, config)
                 a, b = position.get(pair.image_a), position.get(pair.image_b)
@@ -126,19 +136,26 @@ def _check(
 def final_pairs(
     splits: Mapping[str, Sequence[Image]],
     listed: Mapping[str, list[Pairs]],
-    quarantined: Set[str],
+    quarantined: Mapping[str, str],
     config: DataConfig,
 ) -> dict[str, list[Pairs]]:
     """The pairs of each split once it is known which images are usable.
 
+    Args:
+      splits: The images of each split.
+      listed: From ``read_listed_pairs``.
+      quarantined: Image ids that cannot be used, and why.
+      config: How many pairs to sample, and how many may be left out of a list.
+
     Raises:
-      DataError: A split has no pairs.
+      DataError: A split has no pairs, or too many of a list are left out.
     """
     result = {}
     for number, (split, images) in enumerate(splits.items()):
         usable = np.array([image.image_id not in quarantined for image in images])
         if split in listed:
-            result[split] = [_usable(pairs, usable, split) for pairs in listed[split]]
+            reasons = [quarantined.get(image.image_id) for image in images]
+            result[split] = [_usable(pairs, reasons, split, config) for pairs in listed[split]]
         else:
             count = getattr(config.pairs, split)
             result[split] = [_sampled(split, images, usable, count, [config.seed, number])]
@@ -153,19 +170,31 @@ def final_pairs(
     return result
 
 
-def _usable(pairs: Pairs, usable: NDArray[np.bool_], split: str) -> Pairs:
-    keep = usable[pairs.first] & usable[pairs.second]
-    quarantined = int((~keep).sum())
-    if quarantined or pairs.beyond_limit:
+def _usable(pairs: Pairs, reasons: Sequence[str | None], split: str, config: DataConfig) -> Pairs:
+    why = [
+        reasons[a] or reasons[b]
+        for a, b in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
+    ]
+    keep = np.array([reason is None for reason in why], dtype=bool)
+    quarantined = Counter(reason for reason in why if reason is not None)
+    left_out = quarantined.total()
+    if left_out or pairs.beyond_limit:
         logging.warning(
-            "%d of the %d pairs of %s in %s are left out: %d name a quarantined image, %d an "
+            "%d of the %d pairs of %s in %s are left out: %d name a quarantined image%s, %d an "
             "identity beyond limit_identities",
-            quarantined + pairs.beyond_limit,
+            left_out + pairs.beyond_limit,
             len(keep) + pairs.beyond_limit,
             pairs.name,
             split,
-            quarantined,
+            left_out,
+            "".join(f" ({reason}: {count})" for reason, count in sorted(quarantined.items())),
             pairs.beyond_limit,
+        )
+    if left_out > config.max_quarantined * len(keep):
+        raise DataError(
+            f"{left_out} of the {len(keep)} pairs of {pairs.name} in {split} name a quarantined "
+            f"image; that is more than data.max_quarantined, {config.max_quarantined:g}: replace "
+            "these images, remove the pairs, or raise the limit"
         )
     return Pairs(
         pairs.name,
@@ -173,7 +202,7 @@ def _usable(pairs: Pairs, usable: NDArray[np.bool_], split: str) -> Pairs:
         pairs.second[keep],
         pairs.label[keep],
         pairs.beyond_limit,
-        quarantined,
+        dict(sorted(quarantined.items())),
     )
 
 

@@ -22,10 +22,11 @@ def _training(content: RunContent) -> dict[str, Any]:
     network = config.get("network", {})
     return {
         "network": network.get("name", "a convolutional network"),
-        "network_size": network.get("embedding_size", "some"),
+        "network_size": content.training.get("embedding_size", "some"),
         "paradigm": config.get("paradigm", "not stated"),
         "epochs": len(content.training.get("history", {}).get("loss", [])),
         "best_epoch": content.training.get("best_epoch", "not stated"),
+        "comparer_note": content.training.get("comparer_note"),
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers, ops
 
-from components.trainer.config import NetworkConfig
+from components.trainer.network_config import NetworkConfig
 
 # EfficientNetB0's ImageNet weights were trained on inputs divided by the root of the deviation once
 # more. The library builds that in for weights="imagenet" only, not for the same file by its path.
@@ -88,13 +88,13 @@ class BackbonePreprocessing(layers.Layer):
 
 
 class Backbone(layers.Layer):
-    """A network of ``keras.applications``, in inference mode throughout where it starts frozen.
+    """A trained network, in inference mode throughout where it starts frozen.
 
     Not the functional model itself: the ``training`` of the whole network would reach its batch
     normalisation and its dropout.
 
     Args:
-      model: The network, without its classification layers.
+      model: The network, without classification layers.
       inference: Whether it stays in inference mode while it is fitted.
     """
 
@@ -103,7 +103,7 @@ class Backbone(layers.Layer):
         self.model, self.inference = model, inference
 
     def call(self, images: Any, training: bool | None = None) -> Any:
-        """Returns feature maps, float ``[N, h, w, F]``, of preprocessed images."""
+        """Returns what the network makes of preprocessed images, such as ``[N, h, w, F]``."""
         return self.model(images, training=False if self.inference else training)
 
 
@@ -177,7 +177,7 @@ def transfer(x: Any, config: NetworkConfig) -> Any:
     x = layers.GlobalAveragePooling2D(name="average")(x)
     x = layers.Dropout(config.dropout, name="dropout")(x)
     return layers.Dense(
-        config.embedding_size,
+        config.chosen_embedding_size,
         kernel_regularizer=keras.regularizers.L2(config.l2) if config.l2 else None,
         name="embedding",
     )(x)

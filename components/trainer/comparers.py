@@ -5,12 +5,16 @@ float32 ``[N]``: 0 or more, smaller is more alike, the same for ``(a, b)`` and `
 last bit.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import tensorflow as tf
 
+from components.trainer.config import Comparer
 from components.trainer.distances import cosine_distance, euclidean_distance
 from components.trainer.paradigms import combine
-from components.trainer.plda import Plda, fit_plda
+from components.trainer.plda import Plda, fit_plda, too_little_for_plda
 from components.trainer.siamese import SiameseModel
 
 
@@ -69,17 +73,45 @@ class PldaComparer(tf.Module):
         return tf.math.softplus(-ratio / self._scale)
 
 
-def build_comparer(model: SiameseModel, embeddings: np.ndarray, classes: np.ndarray) -> tf.Module:
-    """The comparer that a trained model's config names.
+@dataclass(frozen=True)
+class Comparison:
+    """The comparer of a finished model.
+
+    Attributes:
+      comparer: Has ``distance``.
+      name: What it is, which may be another than the config asks for.
+      note: Why, where it is another; one sentence for people to read.
+    """
+
+    comparer: tf.Module
+    name: Comparer
+    note: str | None = None
+
+
+def build_comparison(
+    model: SiameseModel,
+    embed_train: Callable[[], np.ndarray],
+    classes: np.ndarray,
+    size: int,
+) -> Comparison:
+    """The comparer that a trained model's config names; the cosine where PLDA has too little data.
 
     Args:
       model: Has the head, if its paradigm has one.
-      embeddings: float32 ``[N, D]``, of the train images; PLDA is fitted on them.
+      embed_train: Gives the embeddings of the train images, float32 ``[N, D]``; called only where
+        they are needed: PLDA is fitted on them.
       classes: int ``[N]``, their identities.
+      size: D.
     """
-    if model.config.chosen_comparer == "plda":
-        return PldaComparer(fit_plda(embeddings, classes))
-    return epoch_comparer(model)
+    name = model.config.chosen_comparer
+    if name != "plda":
+        return Comparison(epoch_comparer(model), name)
+    little = too_little_for_plda(classes, size)
+    if little:
+        note = f"PLDA has too little to be fitted on ({little}), so the cosine compares instead"
+        return Comparison(CosineComparer(), "cosine", note)
+    plda = fit_plda(embed_train(), classes, model.config.shrinkage)
+    return Comparison(PldaComparer(plda), name)
 
 
 def epoch_comparer(model: SiameseModel) -> tf.Module:

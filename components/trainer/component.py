@@ -11,6 +11,7 @@ from tfx.utils import json_utils
 
 from components import features
 from components.trainer.config import TrainingConfig, TuningConfig
+from components.trainer.dlib_weights import network_file
 from components.trainer.executor import SiameseTrainerExecutor, SiameseTunerExecutor
 from components.transform.config import ImageConfig
 
@@ -30,9 +31,26 @@ class SiameseTrainerSpec(component_spec.ComponentSpec):
 
 
 def weights_digest(training: TrainingConfig) -> str | None:
-    """16 hex digits of a backbone's file of weights, for the cache; None where there is no file."""
-    path = Path(training.network.weights or "").expanduser()
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else None
+    """16 hex digits of a network's file or folder of weights, for the cache; None without one.
+
+    Raises:
+      FileNotFoundError: The network is ``dlib_resnet``, and its file is missing.
+    """
+    network = training.network
+    path = Path(network.weights or "").expanduser()
+    if network.name == "dlib_resnet":
+        path = network_file(network.weights)
+    elif network.weights is None:
+        return None
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    if not path.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for file in sorted(each for each in path.rglob("*") if each.is_file()):
+        digest.update(str(file.relative_to(path)).encode() + b"\0")
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
 
 
 class SiameseTrainer(base_component.BaseComponent):
@@ -44,6 +62,7 @@ class SiameseTrainer(base_component.BaseComponent):
       transform_graph: Goes into the exported model.
       training: The training section.
       image: The image section.
+      align: How faces were aligned, ``data.align``; the model carries it.
       code_digest: Of the trainer's source, for the cache.
       hyperparameters: From a Tuner; optional.
     """
@@ -58,6 +77,7 @@ class SiameseTrainer(base_component.BaseComponent):
         transform_graph: BaseChannel,
         training: TrainingConfig,
         image: ImageConfig,
+        align: str,
         code_digest: str,
         hyperparameters: BaseChannel | None = None,
     ):
@@ -73,6 +93,7 @@ class SiameseTrainer(base_component.BaseComponent):
                 {
                     "training": training.model_dump_json(),
                     "image": image.model_dump_json(),
+                    "align": align,
                     "code_digest": code_digest,
                     "weights_digest": weights_digest(training),
                 }

@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from components.section import Section
+from components.trainer.network_config import NetworkConfig
 
 Paradigm = Literal["contrastive", "binary", "triplet", "supcon", "arcface", "cosface"]
 Comparer = Literal["euclidean", "cosine", "sigmoid", "plda"]
-Backbone = Literal["vgg16", "resnet50", "mobilenet_v2", "efficientnet_b0", "efficientnet_v2_b0"]
 Sampler = Literal["pairs", "fresh_pairs", "identities"]
 
 # Which samplers feed which paradigm: pair losses take any, the others need identities in a batch.
@@ -22,6 +22,13 @@ _SAMPLERS: dict[str, tuple[str, ...]] = {
     "arcface": ("identities",),
     "cosface": ("identities",),
 }
+
+# What steers epochs, and means nothing without one.
+_OF_EPOCHS = (
+    *("paradigm", "sampler", "margin", "temperature", "scale", "mining", "mining_scope"),
+    *("lookalikes", "augmentation", "optimizer", "batch_pairs", "identities_per_batch"),
+    *("images_per_identity", "singles_per_batch", "steps_per_epoch", "patience"),
+)
 
 _MARGINS: dict[str, float] = {"contrastive": 1.0, "triplet": 0.2, "arcface": 0.5, "cosface": 0.35}
 
@@ -57,69 +64,6 @@ class AugmentationConfig(Section):
         return self
 
 
-class NetworkConfig(Section):
-    """The embedding network that both images of a pair share.
-
-    From scratch: ``residual`` (see ``networks``) and ``cnn``, the network of the reference system.
-    The others are backbones of ``keras.applications``, see ``backbones``: first frozen, then, with
-    ``unfreeze_at``, fitted further from ``unfreeze_from`` upwards at ``finetune_rate`` times the
-    learning rate.
-    """
-
-    name: Literal["residual", "cnn", Backbone] = "residual"
-    embedding_size: int = Field(128, ge=2, le=4096)
-    width: int = Field(16, ge=4, le=256, description="channels of the first block")
-    depth: int | None = Field(None, ge=1, le=16, description="blocks a stage; of cnn, blocks")
-    dropout: float = Field(0.2, ge=0, lt=1)
-    l2: float = Field(0.0, ge=0, description="L2 penalty on kernels")
-    batch_norm: bool = True
-    # False: pixels / 255, as the reference system has it, and not each image standardised.
-    standardize: bool = True
-
-    # Backbones only. None is random, "imagenet" the library's own download, else a file of weights
-    # (without the classification layers).
-    weights: str | None = None
-    alpha: float = Field(1.0, gt=0, le=1.4, description="width of mobilenet_v2")
-    frozen: bool = True
-    unfreeze_from: str | None = Field(None, description="layer, or the start of its name")
-    # Below 1 a share of the epochs, from 1 on the number of epochs that are frozen.
-    unfreeze_at: float | None = Field(None, gt=0)
-    finetune_rate: float = Field(0.1, gt=0, le=1)
-    # Embeddings of unit length: distances lie in 0 to 2, so that a margin means something.
-    normalize: bool = True
-    # Embed an image and its mirror image and add the two: steadier, at twice the cost.
-    mirror: bool = False
-
-    @property
-    def is_backbone(self) -> bool:
-        """Whether this is a network of ``keras.applications``."""
-        return self.name in get_args(Backbone)
-
-    @model_validator(mode="after")
-    def _transfer_fits(self) -> "NetworkConfig":
-        if not self.is_backbone:
-            for key in ("weights", "unfreeze_from", "unfreeze_at"):
-                if getattr(self, key) is not None:
-                    raise ValueError(
-                        f"{key} is {getattr(self, key)!r}, but network {self.name!r} is trained "
-                        f"from scratch; remove it, or name one of {', '.join(get_args(Backbone))}"
-                    )
-            return self
-        if self.frozen and self.weights is None:
-            raise ValueError(
-                f"{self.name!r} is frozen and has random weights, so it would learn nothing; give "
-                "weights (imagenet, or a file), or frozen: false"
-            )
-        if (self.unfreeze_at is None) != (self.unfreeze_from is None):
-            raise ValueError(
-                f"unfreeze_at is {self.unfreeze_at} and unfreeze_from {self.unfreeze_from!r}; "
-                "give both or neither"
-            )
-        if self.unfreeze_at is not None and not self.frozen:
-            raise ValueError("unfreeze_at is given, but frozen is false; leave one of them out")
-        return self
-
-
 class TextureConfig(Section):
     """Histograms of local patterns beside the network's embedding; see ``texture``."""
 
@@ -147,6 +91,10 @@ class TrainingConfig(Section):
 
     paradigm: Paradigm = "contrastive"
     comparer: Comparer | None = None
+    # Of PLDA, see ``plda``.
+    shrinkage: float = Field(
+        0.1, ge=0, le=1, description="of the within-identity covariance towards a sphere"
+    )
     sampler: Sampler = "pairs"
     # None: as in each paradigm's paper, see ``chosen_margin``.
     margin: float | None = Field(None, gt=0)
@@ -174,7 +122,7 @@ class TrainingConfig(Section):
     # Images of train identities that have one only, as further negatives. With supcon they cost 2.6
     # points of accuracy when measured.
     singles_per_batch: int = Field(0, ge=0, description="with sampler: identities")
-    epochs: int = Field(10, ge=1)
+    epochs: int = Field(10, ge=0, description="0 with a frozen network that was trained by others")
     # None: as many as it takes to see each pair (or each image) once.
     steps_per_epoch: int | None = Field(None, ge=1)
     # Stop after this many epochs without a better val EER; the best epoch's weights are exported.
@@ -182,6 +130,26 @@ class TrainingConfig(Section):
     seed: int = Field(0, ge=0)
     # Val images in TensorBoard's embedding projector, with their pictures.
     projector_images: int = Field(500, ge=0)
+
+    @model_validator(mode="after")
+    def _something_to_fit(self) -> "TrainingConfig":
+        learns = self.network.learns or self.paradigm == "binary"  # whose head is fitted
+        if learns and not self.epochs:
+            raise ValueError(
+                f"epochs is 0, and network {self.network.name!r} is fitted here; give 1 at least"
+            )
+        if learns:
+            return self
+        if self.epochs:
+            raise ValueError(
+                f"epochs is {self.epochs}, and network {self.network.name!r} is frozen, so that "
+                "nothing would be fitted; set epochs: 0, or name the block that it is fitted from "
+                "(network.unfreeze_from)"
+            )
+        for key in _OF_EPOCHS:
+            if getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key} means nothing with epochs: 0; remove it")
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainingConfig":

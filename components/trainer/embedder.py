@@ -34,8 +34,7 @@ class Embedder(tf.Module):
     @property
     def size(self) -> int:
         """D."""
-        learned = self._model.config.network.embedding_size
-        return learned + (self._texture.size if self._texture else 0)
+        return self._model.embedding_size + (self._texture.size if self._texture else 0)
 
     def embed_all(self, pixels: np.ndarray) -> np.ndarray:
         """The embeddings, float32 ``[N, D]``, of any number of images, in batches."""

@@ -66,10 +66,13 @@ class Phase:
 
 
 def phases(config: TrainingConfig) -> list[Phase]:
-    """One phase; or two, where a frozen backbone is fitted in the end."""
+    """One phase; or two, where a frozen network is fitted in the end; none where nothing is."""
     frozen, network = config.frozen_epochs, config.network
+    if not config.epochs:
+        return []
     if frozen is None:
-        return [Phase(0, config.epochs)]
+        rate = network.finetune_rate if network.unfreeze_from else 1.0
+        return [Phase(0, config.epochs, rate, network.unfreeze_from)]
     return [
         Phase(0, frozen),
         Phase(frozen, config.epochs, network.finetune_rate, network.unfreeze_from),
@@ -88,7 +91,7 @@ def _enter(model: SiameseModel, phase: Phase, steps: int) -> None:
     """Makes a model ready for a phase: what is fitted, and a fresh optimizer for it."""
     if phase.unfreeze:
         fitted = unfreeze(model.network, phase.unfreeze)
-        say(f"the backbone is fitted from {phase.unfreeze} on: {fitted:,} parameters more")
+        say(f"the network is fitted from {phase.unfreeze} on: {fitted:,} parameters more")
     config = model.config.optimizer
     config = config.model_copy(update={"learning_rate": config.learning_rate * phase.rate})
     optimizer = build_optimizer(config, steps * (phase.end - phase.start))
@@ -109,6 +112,8 @@ def fit(
 ) -> tuple[SiameseModel, dict[str, list[float]], int]:
     """Trains; the model that comes back has the best epoch's weights, by val EER.
 
+    With a network that comes trained and stays as it is, nothing is trained.
+
     Args:
       config: The training section.
       train_images: Train identities.
@@ -120,7 +125,8 @@ def fit(
       more: Callbacks, told of each epoch after all else is done with it.
 
     Returns:
-      The model, the history (one value an epoch), and the number of the best epoch, from 0.
+      The model, the history (one value an epoch), and the number of the best epoch, from 0; -1
+      where there are none.
 
     Raises:
       Diverged: No epoch had a finite loss and left finite weights.
@@ -129,6 +135,16 @@ def fit(
     classes = int(train_images.classes.max()) + 1
     height, width, channels = train_images.pixels.shape[1:]
     model = SiameseModel(config, (height, width, channels), classes)
+    checkpoint = checkpoint or Checkpoint(None)
+    progress = checkpoint.progress()
+    if not config.epochs:
+        say(
+            f"{config.network.name}: {model.network.count_params():,} parameters, "
+            f"{multiply_adds(model.network) / 1e6:.1f} M multiply-adds an image; it stays as it "
+            "is, so there is nothing to train"
+        )
+        Board(log_dir, config, PairValidation(val_images, val_pairs, progress, 0, say)).close(model)
+        return model, {}, -1
     train_images = replace(train_images, pixels=model.view_all(train_images.pixels))
     source = BatchSource(config, train_images, train_pairs)
     say(
@@ -137,8 +153,6 @@ def fit(
         f"{len(train_images.ids):,} images of {classes:,} identities, "
         f"{config.epochs} epochs of {source.steps} steps"
     )
-    checkpoint = checkpoint or Checkpoint(None)
-    progress = checkpoint.progress()
     if progress.next_epoch:
         say(f"going on after epoch {progress.next_epoch}, where this training was stopped")
     validation = PairValidation(val_images, val_pairs, progress, source.images_a_step, say)

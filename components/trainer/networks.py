@@ -8,7 +8,9 @@ import keras
 from keras import layers, ops
 
 from components.trainer.backbones import Backbone, transfer
-from components.trainer.config import NetworkConfig
+from components.trainer.dlib_resnet import dlib_resnet
+from components.trainer.network_config import NetworkConfig
+from components.trainer.own_network import own_network
 
 
 @keras.saving.register_keras_serializable(package="faceauth")
@@ -80,7 +82,7 @@ def _residual(x: Any, config: NetworkConfig) -> Any:
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dropout(config.dropout, name="dropout")(x)
     x = layers.Dense(
-        config.embedding_size,
+        config.chosen_embedding_size,
         use_bias=not config.batch_norm,
         kernel_regularizer=_regularizer(config),
         name="embedding",
@@ -105,13 +107,17 @@ def _cnn(x: Any, config: NetworkConfig) -> Any:
         x = layers.Dropout(config.dropout, name=f"dropout{block}")(x)
     x = layers.GlobalAveragePooling2D(name="average")(x)
     return layers.Dense(
-        config.embedding_size, kernel_regularizer=_regularizer(config), name="embedding"
+        config.chosen_embedding_size, kernel_regularizer=_regularizer(config), name="embedding"
     )(x)
 
 
 _FROM_SCRATCH: dict[str, Callable[[Any, NetworkConfig], Any]] = {
     "residual": _residual,
     "cnn": _cnn,
+}
+_READY: dict[str, Callable[[Any, NetworkConfig], Any]] = {
+    "dlib_resnet": dlib_resnet,
+    "file": own_network,
 }
 
 
@@ -123,15 +129,18 @@ def build_network(config: NetworkConfig, shape: tuple[int, int, int]) -> keras.M
       shape: Height, width and channels of its input.
 
     Returns:
-      A model from uint8 ``[N, H, W, C]`` to float32 ``[N, embedding_size]``, not normalised.
+      A model from uint8 ``[N, H, W, C]`` to float32 ``[N, D]``, not normalised.
 
     Raises:
       FileNotFoundError: A file of trained weights is missing.
-      ValueError: Trained weights cannot be had, or belong to another network.
+      ValueError: Trained weights cannot be had, belong to another network, or to images of another
+        size.
     """
     inputs = keras.Input(shape, dtype="uint8", name="pixels")
     if config.is_backbone:
         outputs = transfer(inputs, config)
+    elif config.is_ready:
+        outputs = _READY[config.name](inputs, config)
     else:
         scaling = Standardize if config.standardize else UnitRange
         outputs = _FROM_SCRATCH[config.name](scaling(name="scaling")(inputs), config)
@@ -144,6 +153,8 @@ def multiply_adds(network: keras.Model) -> int:
     for layer in network.layers:
         if isinstance(layer, Backbone):
             total += multiply_adds(layer.model)
+        elif isinstance(layer, keras.Model):
+            total += multiply_adds(layer)
         elif isinstance(layer, layers.Dense):
             total += math.prod(layer.kernel.shape)
         elif isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
@@ -156,18 +167,42 @@ def finish_embedding(raw: Any, config: NetworkConfig) -> Any:
     return ops.normalize(raw, axis=-1) if config.normalize else raw
 
 
+def views(pixels: Any, config: NetworkConfig) -> list[Any]:
+    """The images that stand for one image at evaluation: itself, and what the config adds.
+
+    Args:
+      pixels: uint8 ``[N, S, S, C]``.
+      config: ``mirror`` and ``zoom``.
+
+    Returns:
+      One, two or four of the shape of ``pixels``.
+    """
+    seen = [pixels]
+    if config.zoom:
+        size = pixels.shape[1]
+        edge = round(config.zoom * size)
+        inner = ops.image.resize(
+            ops.cast(pixels[:, edge : size - edge, edge : size - edge], "float32"),
+            (size, size),
+            interpolation="bilinear",
+        )
+        seen.append(ops.cast(ops.clip(ops.round(inner), 0, 255), "uint8"))
+    if config.mirror:
+        seen += [ops.flip(view, axis=2) for view in seen]
+    return seen
+
+
 def embed_pixels(network: keras.Model, pixels: Any, config: NetworkConfig) -> Any:
     """The embeddings of images as evaluation and serving compute them.
 
     Args:
       network: From ``build_network``.
       pixels: uint8 ``[N, H, W, C]``.
-      config: The network's config; with ``mirror``, image and mirror image are added.
+      config: The network's config, which names the views.
 
     Returns:
-      float32 ``[N, D]``.
+      float32 ``[N, D]``, the mean over the views, of unit length where the config says so.
     """
-    raw = network(pixels, training=False)
-    if config.mirror:
-        raw = raw + network(ops.flip(pixels, axis=2), training=False)
+    seen = views(pixels, config)
+    raw = sum(network(view, training=False) for view in seen) / len(seen)
     return finish_embedding(raw, config)

@@ -6,12 +6,15 @@ both normal. Whether two embeddings share the identity's mean has a closed-form 
 ratio. In the space that makes both covariances diagonal it is a weighted sum over the dimensions.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
 
 from components.trainer.samplers import rows_of_each
+
+IDENTITIES_A_DIMENSION = 2.5
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,35 @@ class Plda:
         """How much likelier one identity is than two, float64 ``[N]``, for two ``[N, D]``."""
         u, v = (a - self.mean) @ self.transform, (b - self.mean) @ self.transform
         return (self.cross * (u * v) + self.own * (u**2 + v**2)).sum(axis=1) + self.constant
+
+
+def too_little_for_plda(classes: np.ndarray, size: int) -> str | None:
+    """Why PLDA is not to be fitted on so few people, or None where it is.
+
+    Two covariances of ``size`` dimensions are estimated, one from the identities, one from what
+    they have beyond one image each. With fewer than some 2.5 of either for each dimension the
+    cosine is better. Measured on LFW's train people with ``dlib_resnet`` (128 dimensions), judged
+    on others of them, EER in % (cosine: 1.31):
+
+    | identities of 2 images | 10 | 20 | 40 | 80 | 160 | 320 | 640 |
+    | --- | --- | --- | --- | --- | --- | --- | --- |
+    | shrinkage .6 | 7.7 | 4.1 | 2.5 | 1.9 | 1.5 | 1.29 | 1.19 |
+
+    With 5 images each it is the same.
+
+    Args:
+      classes: int ``[N]``, the identities of the train images.
+      size: Of an embedding.
+    """
+    identities = len(np.unique(classes))
+    more = len(classes) - identities
+    least = math.ceil(IDENTITIES_A_DIMENSION * size)
+    if min(identities, more) >= least:
+        return None
+    return (
+        f"{identities} identities with {more} images beyond one each, where {size} dimensions want "
+        f"{least} of both"
+    )
 
 
 def fit_plda(

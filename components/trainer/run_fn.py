@@ -11,18 +11,20 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import features
-from components.exported_model import NETWORK_FILE
+from components.exported_model import FACES_FILE, NETWORK_FILE
 from components.progress import say
 from components.trainer import pictures
 from components.trainer.arrays import read_images, read_pairs
 from components.trainer.checkpoint import Checkpoint
-from components.trainer.comparers import build_comparer
+from components.trainer.comparers import build_comparison
 from components.trainer.config import TrainingConfig
 from components.trainer.embedder import Embedder
 from components.trainer.fitting import fit
+from components.trainer.network_record import network_record
 from components.trainer.texture import fit_texture
 from components.trainer.verifier import Verifier, save_verifier
 from components.transform.config import ImageConfig
+from faces import CANVASES
 
 
 def prepare_function(transform_output: tft.TFTransformOutput, config: ImageConfig) -> Any:
@@ -55,9 +57,9 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
       fn_args: TFX's ``FnArgs``. ``custom_config`` holds ``training`` and ``image`` as JSON, under
-        ``folders`` the split folders that the executor looked up, and under ``checkpoint_dir``
-        where a training that is stopped leaves its state. ``hyperparameters``, from a Tuner, go
-        over the config.
+        ``align`` how faces were aligned, under ``folders`` the split folders that the executor
+        looked up, and under ``checkpoint_dir`` where a training that is stopped leaves its state.
+        ``hyperparameters``, from a Tuner, go over the config.
     """
     given = fn_args.custom_config
     config = TrainingConfig.model_validate_json(given["training"])
@@ -90,14 +92,22 @@ def run_fn(fn_args: Any) -> None:
         if config.texture:
             texture = fit_texture(train_images.pixels, config.texture, config.seed)
         embedder = Embedder(model, texture)
-        comparer = build_comparer(
-            model, embedder.embed_all(train_images.pixels), train_images.classes
+        comparison = build_comparison(
+            model,
+            lambda: embedder.embed_all(train_images.pixels),
+            train_images.classes,
+            embedder.size,
         )
+        if comparison.note:
+            say(comparison.note)
 
-    pictures.learning_curves(history, best, run_dir / "learning_curves.png")
+    if history:
+        pictures.learning_curves(history, best, run_dir / "learning_curves.png")
     record = {
         "history": {key: [float(value) for value in values] for key, values in history.items()},
         "best_epoch": best + 1,
+        "embedding_size": embedder.size,
+        "comparer_note": comparison.note,
         "training": config.model_dump(),
         "versions": {
             "python": platform.python_version(),
@@ -109,13 +119,14 @@ def run_fn(fn_args: Any) -> None:
     prepare, layer = prepare_function(
         tft.TFTransformOutput(fn_args.transform_graph_path), image_config
     )
-    verifier = Verifier(prepare, embedder, comparer, embedder.size, tracked=[layer])
-    network = {
-        "name": config.network.name,
-        "embedding_size": embedder.size,
-        "comparer": config.chosen_comparer,
-        "published_threshold": None,
+    canvas = CANVASES.get(given["align"])
+    verifier = Verifier(
+        prepare, embedder, comparison.comparer, embedder.size, tracked=[layer], canvas=canvas
+    )
+    records = {
+        NETWORK_FILE: network_record(config, embedder.size, comparison),
+        FACES_FILE: {"canvas": canvas.model_dump() if canvas else None},
     }
-    save_verifier(verifier, fn_args.serving_model_dir, {NETWORK_FILE: network})
+    save_verifier(verifier, fn_args.serving_model_dir, records)
     checkpoint.delete()
-    say(f"best epoch {best + 1}")
+    say(f"best epoch {best + 1}" if history else "nothing was trained")

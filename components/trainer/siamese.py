@@ -54,13 +54,18 @@ class SiameseModel(keras.Model):
         self.input_size = size
         self.network = build_network(config.network, (size, size, channels))
         self.paradigm = build_paradigm(config, classes)
-        self.paradigm.build((None, config.network.embedding_size))
+        self.paradigm.build((None, self.embedding_size))
         self.seeds = keras.random.SeedGenerator(config.seed)
         self.augmenter = Augmenter(config.augmentation, size, self.seeds)
         self.averages: list[keras.Variable] = []
         # Where each weight's average is: more weights have one once a backbone is unfrozen.
         self._place: dict[int, int] = {}
         self.built = True
+
+    @property
+    def embedding_size(self) -> int:
+        """D of the network's embeddings."""
+        return self.network.output_shape[-1]
 
     def compile(self, **options: Any) -> None:
         """Sets the optimizer; a weight that can be fitted for the first time gets an average."""
@@ -81,8 +86,9 @@ class SiameseModel(keras.Model):
         Averaged weights with the last weights' statistics would be two models in one.
         """
         statistics = [v for v in self.network.non_trainable_variables if "moving_" in v.path]
-        # Those of a backbone that starts frozen never change.
-        frozen = self.config.network.is_backbone and self.config.network.frozen
+        # Those of a trained network that starts frozen never change.
+        network = self.config.network
+        frozen = (network.is_backbone or network.is_ready) and network.frozen
         return [*self.trainable_variables, *([] if frozen else statistics)]
 
     def _averaged(self) -> list[tuple[keras.Variable, keras.Variable]]:

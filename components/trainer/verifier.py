@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from components.exported_model import EXTRA, record_text
 from components.trainer.warmup import write_warmup_requests
+from faces import FaceCanvas
+from faces.exported import FindModule
 
 Tensors = dict[str, tf.Tensor]
 
@@ -19,7 +21,7 @@ UNDECIDED: Final = -1.0
 
 
 class Verifier(tf.Module):
-    """One SavedModel with three signatures, the same whatever the model was trained with.
+    """One SavedModel with the same signatures, whatever the model was trained with.
 
     * ``embed``: ``image`` (string ``[N]``, whole JPEG or PNG files) to ``embedding`` (float32
       ``[N, D]``)
@@ -27,6 +29,15 @@ class Verifier(tf.Module):
       (float32 ``[N]``) and ``same`` (bool ``[N]``)
     * ``serving_default``: ``image_a``, ``image_b`` (string ``[N]``) to the same three:
       ``compare(embed(a), embed(b))`` and nothing else
+
+    Two more are about photos. A model of photos with aligned faces has both; one of images that
+    showed aligned faces already has ``canvas`` alone.
+
+    * ``canvas``: ``image`` (string ``[N]``, not looked at) to ``canvas`` (string ``[N]``): how the
+      model wants its faces, as JSON of a ``faces.FaceCanvas``; empty when it takes images as they
+      are. A signature, because it is all that a client of a server can ask.
+    * ``find``: ``image`` (string ``[N]``, whole photos) to the surest faces of each, see
+      ``faces.exported``; ``face`` (string ``[N, K]``) is what ``embed`` takes.
 
     ``score`` is in 0 to 1, and at least 0.5 exactly where ``same`` is true.
 
@@ -38,6 +49,7 @@ class Verifier(tf.Module):
       comparer: Has ``distance``, see ``comparers``.
       embedding_size: D.
       tracked: What holds the variables and tables of the two functions.
+      canvas: How the faces in the images that it was trained on were aligned; None: they came so.
       threshold: Largest distance that is "same".
       slope: Of the logistic score, per unit of distance.
     """
@@ -51,6 +63,7 @@ class Verifier(tf.Module):
         tracked: list[Any],
         threshold: float = UNDECIDED,
         slope: float = 1.0,
+        canvas: FaceCanvas | None = None,
     ):
         super().__init__()
         self._prepare, self._embed_pixels = prepare, embed_pixels
@@ -59,6 +72,8 @@ class Verifier(tf.Module):
         self.threshold = tf.Variable(threshold, trainable=False, dtype=tf.float32)
         self.slope = tf.Variable(slope, trainable=False, dtype=tf.float32)
         self._tracked = tracked
+        self._canvas = canvas
+        self._finder = FindModule(canvas) if canvas else None
 
     @property
     def embedding_size(self) -> int:
@@ -92,8 +107,13 @@ class Verifier(tf.Module):
         a, b = self.embed(image_a)["embedding"], self.embed(image_b)["embedding"]
         return self.compare(a, b)
 
+    def canvas(self, image: tf.Tensor) -> Tensors:
+        """See the class."""
+        text = self._canvas.model_dump_json() if self._canvas else ""
+        return {"canvas": tf.fill(tf.shape(image), text)}
+
     def signatures(self) -> dict[str, Any]:
-        """The three signatures as concrete functions."""
+        """The signatures as concrete functions."""
 
         def images(name: str) -> tf.TensorSpec:
             return tf.TensorSpec([None], tf.string, name=name)
@@ -101,7 +121,10 @@ class Verifier(tf.Module):
         def embeddings(name: str) -> tf.TensorSpec:
             return tf.TensorSpec([None, self._embedding_size], tf.float32, name=name)
 
+        found = {"find": self._finder.signature()} if self._finder else {}
         return {
+            **found,
+            "canvas": tf.function(self.canvas).get_concrete_function(images("image")),
             "embed": tf.function(self.embed).get_concrete_function(images("image")),
             "compare": tf.function(self.compare).get_concrete_function(
                 embeddings("embedding_a"), embeddings("embedding_b")

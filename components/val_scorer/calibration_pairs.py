@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -101,7 +101,9 @@ class CalibrationPairs:
         columns = {
             each.name: getattr(self, each.name) for each in fields(self) if each.name != "distances"
         }
-        named = {f"distances_{name}": values for name, values in self.distances.items()}
+        named: dict[str, Any] = {
+            f"distances_{name}": values for name, values in self.distances.items()
+        }
         partial = path.with_name(f".{FILE}.partial")
         with partial.open("wb") as file:
             np.savez(file, **columns, **named)
@@ -134,7 +136,7 @@ def score_copies(
 
     Both images of a pair are aged in one way. That is where strangers come nearer: what blur or
     noise does to two faces alike makes their embeddings alike. One aged image beside a good one
-    moves the two apart, which costs recall and no false match.
+    moves the two apart, which costs recall and no false match (measured in docs/decision.md).
 
     Args:
       model: Embeds and compares.

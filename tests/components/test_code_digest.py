@@ -75,6 +75,20 @@ def test_another_version_of_a_library_changes_it(
     assert code_digest("nose") != before
 
 
+def test_a_package_beside_components_is_a_part(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project = tmp_path_factory.mktemp("project")
+    monkeypatch.setattr(module, "_PROJECT", project)
+    (project / "ears").mkdir()
+    with pytest.raises(FileNotFoundError, match="no part 'ears'"):
+        code_digest("ears")
+    (project / "ears" / "__init__.py").write_text("")
+    before = code_digest("ears")
+    (project / "ears" / "left.py").write_text("x = 1\n")
+    assert code_digest("ears") != before
+
+
 def test_a_part_that_does_not_exist_is_named(root: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"components has no part 'ears': neither .*ears"):
         code_digest("eyes", "ears")

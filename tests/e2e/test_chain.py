@@ -35,6 +35,7 @@ CONFIG = """
 name: tiny
 runs_dir: {folder}/runs
 data:
+  align: none
   images: {folder}/faces
   image_list: {folder}/faces/images.csv
   split: given

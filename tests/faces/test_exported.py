@@ -25,6 +25,7 @@ def test_saved_and_loaded_again(tmp_path, grey_room, drawn_face):
     answers = find(image=tf.constant([encoded(part, "PNG") for part in (grey_room, light)]))
     (face,) = faces_of(Photo(grey_room, 640, 480), DLIB_150)
     assert {name: part.shape for name, part in answers.items()} == {
+        "face": (2, 2),
         "boxes": (2, 2, 4),
         "landmarks": (2, 2, 5, 2),
         "confidence": (2, 2),
@@ -35,6 +36,9 @@ def test_saved_and_loaded_again(tmp_path, grey_room, drawn_face):
     np.testing.assert_allclose(answers["landmarks"][0, 0], face.landmarks, atol=0.01)
     assert answers["confidence"][0, 0].numpy() == pytest.approx(face.confidence, abs=1e-4)
     assert np.abs(answers["aligned"][0, 0].numpy().astype(int) - face.pixels).max() <= 1
+    decoded_face = tf.io.decode_png(answers["face"][0, 0])
+    np.testing.assert_array_equal(decoded_face, answers["aligned"][0, 0])
+    assert answers["face"][0, 1] == b""
     # One face in the first photo, none in the second: the rest is zero.
     np.testing.assert_array_equal(answers["confidence"][:, 1], 0)
     np.testing.assert_array_equal(answers["confidence"][1], 0)

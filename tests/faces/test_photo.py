@@ -122,6 +122,15 @@ def test_an_orientation_that_cannot_be_read_is_none(exif):
     assert read_photo(content).pixels.shape == (40, 60, 3)
 
 
+def test_a_tiff_whose_own_tags_are_strange():
+    content = bytearray(encoded(Image.fromarray(CORNERS), "TIFF"))
+    (at,) = struct.unpack_from("<I", content, 4)
+    (entries,) = struct.unpack_from("<H", content, at)
+    # Its last tag becomes an orientation that is a text.
+    struct.pack_into("<HHI", content, at + 2 + 12 * (entries - 1), 0x0112, 2, 4)
+    np.testing.assert_array_equal(read_photo(bytes(content)).pixels, CORNERS)
+
+
 def test_big_endian_orientation():
     exif = exif_block((0x0112, 3, 1, b"\0\6\0\0"), order=">")
     content = encoded(Image.fromarray(CORNERS), "JPEG", exif=exif)

@@ -68,7 +68,23 @@ def test_a_variable_names_the_file(tmp_path: Path) -> None:
             {"training": {"epoch": 3}},
             "training.epoch: there is no such key (its value is 3); remove or rename it",
         ),
-        ({"training": {"epochs": 0}}, "training.epochs: 0: Input should be greater than or equal"),
+        (
+            {"training": {"epochs": -1}},
+            "training.epochs: -1: Input should be greater than or equal",
+        ),
+        ({"training": {"epochs": 0}}, "training: epochs is 0, and network 'residual' is fitted"),
+        (
+            {"image": {"size": 96}, "training": {"epochs": 0, "network": {"name": "dlib_resnet"}}},
+            "dlib_resnet takes faces of 150 px, and here they are 96; set image.size: 150",
+        ),
+        (
+            {
+                "image": {"size": 150},
+                "training": {"epochs": 0, "network": {"name": "dlib_resnet"}},
+                "tuning": {},
+            },
+            "with training.epochs: 0 nothing is trained; remove the section",
+        ),
         ({"training": {"epochs": "3"}}, "training.epochs: '3': Input should be a valid integer"),
         ({"training": {"epochs": True}}, "training.epochs: True: Input should be a valid integer"),
         ({"training": {"epochs": 2.5}}, "training.epochs: 2.5: Input should be a valid integer"),
@@ -113,7 +129,7 @@ def test_what_cannot_be_used_is_named_with_its_key_and_value(
 
 
 def test_all_mistakes_are_listed_at_once() -> None:
-    lines = refusal({"training": {"epochs": 0, "margin": -1}, "extra": 1})
+    lines = refusal({"training": {"epochs": -1, "margin": -1}, "extra": 1})
     assert [line.split(":")[0].strip() for line in lines[1:]] == [
         "training.margin",
         "training.epochs",

@@ -29,7 +29,7 @@ def config(tmp_path: Path) -> PipelineConfig:
     return PipelineConfig(
         name="look",
         runs_dir=str(tmp_path / "runs"),
-        data=DataConfig(images=str(tmp_path / "faces")),
+        data=DataConfig(align="none", images=str(tmp_path / "faces")),
         image=ImageConfig(size=16, channels=1),
         training=TrainingConfig(input_size=8, augmentation=OFF),
     )
@@ -85,7 +85,8 @@ def test_it_is_written_beside_the_runs(
 ) -> None:
     yaml = tmp_path / "look.yaml"
     yaml.write_text(
-        f"name: look\nruns_dir: {tmp_path}/runs\ndata: {{images: {config.data.images}}}\n"
+        f"name: look\nruns_dir: {tmp_path}/runs\n"
+        f"data: {{align: none, images: {config.data.images}}}\n"
         "image: {size: 16}\n"
     )
     assert preview.main([str(yaml)]) == 0

@@ -19,7 +19,7 @@ def config(folder: Path, **changes: Any) -> PipelineConfig:
     return PipelineConfig(
         name="tuned",
         runs_dir=str(folder / "runs"),
-        data=DataConfig(images=str(folder / "faces")),
+        data=DataConfig(align="none", images=str(folder / "faces")),
         **changes,
     )
 

@@ -73,7 +73,9 @@ def examples(tmp_path_factory):
         Image.fromarray(pixels).save(folder / f"{number}.png")
         rows.append(f"{number}.png,{identity},{split},{'day' if number % 3 else ''}")
     (folder / "list.csv").write_text("\n".join(rows))
-    config = DataConfig(images=str(folder), image_list=str(folder / "list.csv"), split="given")
+    config = DataConfig(
+        align="none", images=str(folder), image_list=str(folder / "list.csv"), split="given"
+    )
     artifacts = {kind: [new(standard_artifacts.Examples, folder / kind)] for kind in KINDS}
     pair_example_gen.Executor().Do({}, artifacts, {"data_config": config.model_dump_json()})
     return {kind: artifact for kind, (artifact,) in artifacts.items()}

@@ -1,10 +1,13 @@
 """The executor on small synthetic data sets, read back from its TFRecords."""
 
 import csv
+import io
 import json
 from collections import Counter
 
 import apache_beam as beam
+import numpy as np
+import PIL.Image
 import pytest
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -15,6 +18,7 @@ from tfx.types import standard_artifacts
 from components import features
 from components.pair_example_gen import DataError, executor
 from components.pair_example_gen.config import DataConfig
+from data.synthetic import draw_face
 
 # By their hashes with seed 0, 13 are in train, c and k in val, b, e, n and q in test.
 IDENTITIES = {name: 1 + number % 3 for number, name in enumerate("abcdefghijklmnopqrs")}
@@ -72,7 +76,7 @@ def small_shards(monkeypatch):
 
 @pytest.mark.usefixtures("small_shards")
 def test_images_and_sampled_pairs(tmp_path, root):
-    config = DataConfig(images=str(root), pairs={"train": 12, "val": 2, "test": 4})
+    config = DataConfig(align="none", images=str(root), pairs={"train": 12, "val": 2, "test": 4})
     images, pairs = run(config, tmp_path / "out")
     identities = {}
     for split in features.SPLITS:
@@ -108,7 +112,7 @@ def test_images_and_sampled_pairs(tmp_path, root):
 
 
 def test_the_artifacts_say_what_they_hold(tmp_path, root):
-    for artifact in run(DataConfig(images=str(root)), tmp_path / "out"):
+    for artifact in run(DataConfig(align="none", images=str(root)), tmp_path / "out"):
         assert json.loads(artifact.split_names) == ["train", "val", "test"]
         assert (artifact.span, artifact.version) == (0, 0)
         assert examples_utils.get_payload_format_string(artifact) == "FORMAT_TF_EXAMPLE"
@@ -116,7 +120,7 @@ def test_the_artifacts_say_what_they_hold(tmp_path, root):
 
 @pytest.mark.usefixtures("small_shards")
 def test_workers_do_not_change_a_byte(tmp_path, root):
-    config = DataConfig(images=str(root))
+    config = DataConfig(align="none", images=str(root))
     one = run(config, tmp_path / "one")
     options = PipelineOptions(["--direct_running_mode=multi_threading", "--direct_num_workers=3"])
     context = BaseBeamExecutor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline(options=options))
@@ -138,6 +142,7 @@ def test_listed_splits_pairs_and_attributes(tmp_path, write_faces):
     (tmp_path / "hard.csv").write_text("x/0.jpg,x/1.jpg,1\nx/1.jpg,y/0.jpg,0\n")
     (tmp_path / "easy.csv").write_text("a,b,match\ny/0.jpg,x/0.jpg,0\ny/0.jpg,x/0.jpg,0\n")
     config = DataConfig(
+        align="none",
         images=str(root),
         image_list=str(tmp_path / "list.csv"),
         split="given",
@@ -168,7 +173,7 @@ def break_images(root):
 
 def test_broken_images_are_quarantined(tmp_path, root):
     break_images(root)
-    config = DataConfig(images=str(root), max_quarantined=0.1)
+    config = DataConfig(align="none", images=str(root), max_quarantined=0.1)
     images, pairs = run(config, tmp_path / "out")
     with open(f"{images.uri}/quarantine.csv", newline="") as file:
         assert list(csv.reader(file)) == [
@@ -201,14 +206,73 @@ def test_too_many_broken_images_end_the_run(tmp_path, root):
         r": f/0.jpg, f/1.jpg, h/0.jpg; that is more than data.max_quarantined, 0.08"
     )
     with pytest.raises(DataError, match=message):
-        run(DataConfig(images=str(root), max_quarantined=0.08), tmp_path / "out")
+        run(DataConfig(align="none", images=str(root), max_quarantined=0.08), tmp_path / "out")
 
 
 def test_a_broken_list_ends_the_run_before_an_image_is_read(tmp_path, root):
     (tmp_path / "p.csv").write_text("a/0.jpg,nobody/0.jpg,0\n")
-    config = DataConfig(images=str(root), pair_lists={"train": [str(tmp_path / "p.csv")]})
+    config = DataConfig(
+        align="none", images=str(root), pair_lists={"train": [str(tmp_path / "p.csv")]}
+    )
     with pytest.raises(
         DataError, match=r"p.csv, line 1: 'nobody/0.jpg' is not among the 37 images"
     ):
         run(config, tmp_path / "out")
     assert list((tmp_path / "out" / "images").iterdir()) == []
+
+
+def photo_of(face, turn=0):
+    """A JPEG of a smooth room in which a drawn face hangs, stored turned by some quarters."""
+    light = np.random.default_rng(1).integers(60, 200, (4, 6, 3), dtype=np.uint8)
+    room = np.array(PIL.Image.fromarray(light).resize((640, 480), PIL.Image.Resampling.BICUBIC))
+    room[150:390, 300:540] = face
+    exif = PIL.Image.Exif()
+    if turn:
+        exif[0x0112] = 6  # shown turned by 90 degrees to the right
+    buffer = io.BytesIO()
+    pixels = PIL.Image.fromarray(np.rot90(room, turn))
+    pixels.save(buffer, "JPEG", quality=100, subsampling=0, exif=exif)
+    return buffer.getvalue()
+
+
+def test_faces_are_found_and_aligned(tmp_path):
+    """Photos of rooms become the face alone, however the camera was held; the rest is named."""
+    drawn = [draw_face(seed=0, identity=4, index=index, size=240) for index in range(2)]
+    for identity in "abcdefgh":
+        folder = tmp_path / "photos" / identity
+        folder.mkdir(parents=True)
+        (folder / "upright.jpg").write_bytes(photo_of(drawn[0]))
+        (folder / "sideways.jpg").write_bytes(photo_of(drawn[0], turn=1))
+    flat = io.BytesIO()
+    PIL.Image.new("RGB", (300, 300), (120, 140, 160)).save(flat, "WEBP")
+    (tmp_path / "photos" / "a" / "wall.webp").write_bytes(flat.getvalue())
+
+    config = DataConfig(
+        images=str(tmp_path / "photos"),
+        align="dlib_150",
+        max_quarantined=0.1,
+        shares={"train": 0.4, "val": 0.3, "test": 0.3},
+    )
+    images, pairs = run(config, tmp_path / "out")
+    assert summary(images)["quarantined"] == {"no_face": 1}
+    rows = [row for split in features.SPLITS for row in read(images, split)]
+    assert len(rows) == 16
+    upright, sideways = (
+        np.stack(
+            [
+                tf.io.decode_image(row["image_encoded"]).numpy().astype(int)
+                for row in rows
+                if row["image_id"].decode().endswith(f"/{name}.jpg")
+            ]
+        )
+        for name in ("upright", "sideways")
+    )
+    assert upright.shape == (8, 150, 150, 3)
+    # The same picture but for what JPEG makes of it the other way round.
+    assert np.abs(upright - sideways).mean() < 2
+    # The eyes are dark and where they belong; the cheek between eye and mouth is not.
+    eye = upright[0, 40:52, 41:53].mean(axis=2)
+    cheek = upright[0, 70:80, 44:54].mean()
+    assert eye.min() < cheek - 40
+    assert {row["width"] for row in rows} == {150}
+    assert len(read(pairs, "train")) > 0

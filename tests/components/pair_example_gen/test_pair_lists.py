@@ -4,7 +4,7 @@ import pytest
 
 from components.pair_example_gen import DataError, pair_sets
 from components.pair_example_gen.config import DataConfig
-from components.pair_example_gen.pair_lists import ListedPair, read_pair_list
+from components.pair_example_gen.pair_lists import ListedPair, read_pair_list, with_suffixes
 
 
 def write(tmp_path, text, name="pairs.csv"):
@@ -87,3 +87,13 @@ def test_pair_sets_with_one_name_are_an_error(paths):
     config = DataConfig(images="x", pair_lists={"val": paths})
     with pytest.raises(DataError, match=r"data.pair_lists.val: .* is taken; rename the file"):
         pair_sets(config)
+
+
+def test_images_in_another_format_are_found_by_their_names():
+    pairs = [ListedPair("Ada/Ada_0001.jpg", "Bob/Bob_0001.jpg", 0, 1)]
+    ids = ["Ada/Ada_0001.png", "Bob/Bob_0001.jpg", "Bob/Bob_0001.png"]
+    [found] = with_suffixes(pairs, ids)
+    assert (found.image_a, found.image_b) == ("Ada/Ada_0001.png", "Bob/Bob_0001.jpg")
+    # Which of two is meant cannot be known.
+    [found] = with_suffixes(pairs, ["Ada/Ada_0001.png", "Ada/Ada_0001.webp"])
+    assert found == pairs[0]

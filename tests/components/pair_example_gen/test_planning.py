@@ -76,18 +76,28 @@ def test_pairs_beyond_the_limit_are_left_out_and_counted(config):
 def test_pairs_with_a_quarantined_image_are_left_out_and_counted(config):
     settings = config("f/1,e/2,0\ne/1,e/2,1\ne/1,f/1,0\n")
     listed = read_listed_pairs(SPLITS, EVERY_IMAGE, settings)
-    (part,) = final_pairs(SPLITS, listed, {"e/2"}, settings)["test"]
+    settings = settings.model_copy(update={"max_quarantined": 0.7})
+    (part,) = final_pairs(SPLITS, listed, {"e/2": "no_face"}, settings)["test"]
     assert rows_of(part) == [[0, 2, 0]]
     assert part.summary() == {
         "same": 0,
         "different": 1,
         "left_out_beyond_limit": 0,
         "left_out_quarantined": 2,
+        "left_out_reasons": {"no_face": 2},
     }
 
 
+def test_too_many_pairs_left_out_are_an_error(config):
+    settings = config("f/1,e/2,0\ne/1,e/2,1\ne/1,f/1,0\n")
+    listed = read_listed_pairs(SPLITS, EVERY_IMAGE, settings)
+    settings = settings.model_copy(update={"max_quarantined": 0.6})
+    with pytest.raises(DataError, match=r"2 of the 3 pairs of .* name a quarantined image"):
+        final_pairs(SPLITS, listed, {"e/2": "no_face"}, settings)
+
+
 def test_splits_without_a_list_are_sampled_from_usable_images(config):
-    pairs = final_pairs(SPLITS, {}, {"a/1"}, config())
+    pairs = final_pairs(SPLITS, {}, {"a/1": "corrupt"}, config())
     (train,) = pairs["train"]
     # Left are a/2, b/1 and b/2: one same pair, and one different one to match.
     assert train.name == "sampled"
@@ -101,7 +111,7 @@ def test_splits_are_sampled_independently():
     images = [Image(f"{who}/{number}", f"{who}") for who in range(20) for number in range(5)]
     config = DataConfig(images="faces", pairs={"train": 20, "val": 20, "test": 20})
     # The splits of this test hold the same images, so that only their seeds tell them apart.
-    pairs = final_pairs(dict.fromkeys(SPLITS, images), {}, set(), config)
+    pairs = final_pairs(dict.fromkeys(SPLITS, images), {}, {}, config)
     samples = {str(rows_of(part)) for (part,) in pairs.values()}
     assert len(samples) == 3
 
@@ -110,11 +120,16 @@ def test_a_split_without_pairs_is_an_error(config):
     with pytest.raises(
         DataError, match=r"the split val has 2 usable images and no pairs; it needs"
     ):
-        final_pairs(SPLITS, {}, {"c/1"}, config())
+        final_pairs(SPLITS, {}, {"c/1": "corrupt"}, config())
 
 
 def test_a_list_without_usable_pairs_is_an_error(config):
     settings = config("e/1,e/2,1\n")
     listed = read_listed_pairs(SPLITS, EVERY_IMAGE, settings)
     with pytest.raises(DataError, match=r"the split test has 2 usable images and no pairs"):
-        final_pairs(SPLITS, listed, {"e/1"}, settings)
+        final_pairs(
+            SPLITS,
+            listed,
+            {"e/1": "corrupt"},
+            settings.model_copy(update={"max_quarantined": 1.0}),
+        )

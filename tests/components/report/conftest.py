@@ -202,7 +202,8 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
             "val_accuracy": [0.55, 0.65, 0.66],
         },
         "best_epoch": 2,
-        "training": {"paradigm": "contrastive", "network": {"name": "cnn", "embedding_size": 8}},
+        "embedding_size": 8,
+        "training": {"paradigm": "contrastive", "network": {"name": "cnn"}},
         "versions": {"keras": "3"},
     }
     (folders.model_run / "training.json").write_text(json.dumps(training))

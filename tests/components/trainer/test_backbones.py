@@ -209,7 +209,7 @@ def test_a_transfer_that_was_killed_ends_as_if_it_had_not_been(trained, tmp_path
     [
         ({}, "frozen and has random weights"),
         ({"weights": "imagenet", "unfreeze_at": 2}, "give both or neither"),
-        ({"name": "cnn", "weights": "imagenet"}, "network 'cnn' is trained from scratch"),
+        ({"name": "cnn"}, "alpha is 0.35, which means nothing to network 'cnn'"),
         (
             {"frozen": False, "unfreeze_at": 2, "unfreeze_from": "Conv_1"},
             "leave one of them out",

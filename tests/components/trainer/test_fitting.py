@@ -1,18 +1,23 @@
 """Fitting: phases, resuming, what is logged, mining across the train set."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from dlib_format import SIDE, TinyNetwork
 from striped_faces import config, pairs_of, stripes
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
+from components.trainer.arrays import Images, Pairs
 from components.trainer.checkpoint import Checkpoint, Progress
+from components.trainer.config import TrainingConfig
 from components.trainer.fitting import Phase, fit, phases
+from components.trainer.siamese import SiameseModel
 
 SMALL: dict[str, Any] = {
     "network": {"name": "cnn", "width": 8, "embedding_size": 8, "dropout": 0.2},
@@ -181,3 +186,73 @@ def test_the_projector_has_whole_people_with_their_pictures(events):
     # Ten pictures of 48 px: four across, three rows.
     assert Image.open(folder / "sprites.png").size == (192, 144)
     assert "sprites.png" in (folder / "projector_config.pbtxt").read_text()
+
+
+@pytest.fixture(scope="module")
+def faces() -> tuple[Images, Pairs, Images, Pairs]:
+    """Images of the size that the tiny network of dlib's kind takes."""
+    # Stripes come in multiples of 4 pixels.
+    train, val = (
+        replace(images, pixels=images.pixels[:, :SIDE, :SIDE])
+        for images in (stripes(6, 4, seed=1, side=40), stripes(4, 4, seed=2, side=40))
+    )
+    return train, pairs_of(train, 20), val, pairs_of(val, 12)
+
+
+def test_a_network_that_stays_as_it_is_is_not_trained(faces, tmp_path, capsys):
+    tiny = TinyNetwork()
+    network = {"name": "dlib_resnet", "weights": str(tiny.write(tmp_path / "tiny.dat"))}
+    chosen = TrainingConfig(network=network, epochs=0, projector_images=5)
+    assert phases(chosen) == []
+    model, history, best = fit(chosen, *faces, tmp_path / "logs")
+    assert (history, best) == ({}, -1)
+    assert "dlib_resnet: 1,470 parameters" in capsys.readouterr().err
+    grey = faces[2].pixels
+    expected = tiny.embed(grey.repeat(3, axis=-1))
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(model.embed_all(grey), expected, atol=1e-4)
+    # TensorBoard has no epochs, but the config and the pictures of the val images.
+    validation = EventAccumulator(str(tmp_path / "logs" / "validation")).Reload()
+    assert validation.Tags()["tensors"] == []
+    vectors = (tmp_path / "logs" / "validation").rglob("*.tsv")
+    assert [len(path.read_text().splitlines()) for path in vectors].count(5) == 1
+    [text] = tensor_util.make_ndarray(
+        EventAccumulator(str(tmp_path / "logs")).Reload().Tensors("config")[0].tensor_proto
+    ).ravel()
+    assert b'"name": "dlib_resnet"' in text
+
+
+def test_a_ready_network_is_fitted_from_a_block_on_at_a_lower_rate(faces, tmp_path):
+    network = {
+        "name": "dlib_resnet",
+        "weights": str(TinyNetwork().write(tmp_path / "tiny.dat")),
+        "unfreeze_from": "block2",
+        "finetune_rate": 0.25,
+    }
+    chosen = TrainingConfig(
+        network=network,
+        paradigm="triplet",
+        sampler="identities",
+        identities_per_batch=4,
+        images_per_identity=2,
+        steps_per_epoch=2,
+        epochs=1,
+        optimizer={"ema": 0},
+    )
+    assert phases(chosen) == [Phase(0, 1, 0.25, "block2")]
+    before = SiameseModel(chosen, faces[0].pixels.shape[1:], 6).network.get_layer("backbone").model
+    model, history, _ = fit(chosen, *faces, tmp_path / "logs")
+    after = model.network.get_layer("backbone").model
+    changed = {
+        one.path
+        for one, other in zip(before.weights, after.weights, strict=True)
+        if not np.array_equal(one.numpy(), other.numpy())
+    }
+    assert changed == {
+        "block2_conv1/kernel",
+        "block2_conv1/bias",
+        "block2_conv2/kernel",
+        "block2_conv2/bias",
+        "embedding/kernel",
+    }
+    assert len(history["loss"]) == 1

@@ -10,7 +10,12 @@ from striped_faces import SHAPE, config, pairs_of, stripes
 
 from components.decision.slope import logistic_score
 from components.trainer import warmup
-from components.trainer.comparers import PldaComparer, build_comparer, epoch_comparer
+from components.trainer.comparers import (
+    CosineComparer,
+    PldaComparer,
+    build_comparison,
+    epoch_comparer,
+)
 from components.trainer.config import NetworkConfig, TextureConfig, TrainingConfig
 from components.trainer.embedder import Embedder
 from components.trainer.fitting import build_optimizer, fit
@@ -20,6 +25,7 @@ from components.trainer.siamese import SiameseModel, centre_crop, resize
 from components.trainer.texture import fit_texture
 from components.trainer.validation import pair_distances
 from components.trainer.verifier import Verifier, save_verifier
+from faces import DLIB_150, FaceCanvas
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +52,38 @@ def test_every_paradigm_learns_to_verify_identities_it_never_saw(data, chosen, t
     # Guessing has an EER of one half with a standard error of about .04 on these 200 pairs.
     assert history["val_eer"][best] < 0.3
     assert best == int(np.argmin(history["val_eer"]))
-    comparer = build_comparer(model, model.embed_all(data[0].pixels), data[0].classes)
+    comparer = build_comparison(
+        model, lambda: model.embed_all(data[0].pixels), data[0].classes, model.embedding_size
+    ).comparer
     distances = pair_distances(comparer, model.embed_all(data[2].pixels), data[3])
     assert (distances >= 0).all()
     assert (tmp_path / "train").is_dir()
+
+
+def test_plda_gives_way_to_the_cosine_where_people_are_few(data):
+    model = SiameseModel(config(comparer="plda"), SHAPE, 40)
+    embeddings = model.embed_all(data[0].pixels)
+    # 8 dimensions want 20 people, and 20 images beyond one each.
+    for identities, images, name in ((19, 8, "cosine"), (20, 8, "plda"), (30, 1, "cosine")):
+        rows = np.flatnonzero(
+            (data[0].classes < identities) & (np.arange(len(embeddings)) % 8 < images)
+        )
+        found = build_comparison(
+            model, lambda rows=rows: embeddings[rows], data[0].classes[rows], model.embedding_size
+        )
+        assert found.name == name
+        assert isinstance(found.comparer, PldaComparer if name == "plda" else CosineComparer)
+        assert (found.note is None) == (name == "plda")
+    assert found.note == (
+        "PLDA has too little to be fitted on (30 identities with 0 images beyond one each, where 8 "
+        "dimensions want 20 of both), so the cosine compares instead"
+    )
+
+
+def test_only_plda_asks_for_the_train_images():
+    model = SiameseModel(config(comparer="cosine"), SHAPE, 5)
+    found = build_comparison(model, lambda: pytest.fail("asked"), np.zeros(5, int), 8)
+    assert (found.name, found.note) == ("cosine", None)
 
 
 def test_one_seed_gives_one_model(data, tmp_path):
@@ -202,6 +236,7 @@ def test_the_signatures_are_those_of_the_contract(exported):
     }
     decided = {"distance": tf.float32, "score": tf.float32, "same": tf.bool}
     assert found == {
+        "canvas": ({"image": (tf.string, [None])}, {"canvas": tf.string}),
         "embed": ({"image": (tf.string, [None])}, {"embedding": tf.float32}),
         "compare": (
             {
@@ -251,6 +286,19 @@ def test_the_score_is_the_calibrated_one_and_half_is_the_decision(exported):
     assert found["same"].numpy().tolist() == [True, True, True, True, False, False, False]
     np.testing.assert_array_equal(found["score"].numpy() >= 0.5, found["same"])
     np.testing.assert_allclose(found["score"], logistic_score(line, 0.75, 4.0), rtol=1e-6)
+
+
+def test_a_model_says_how_it_wants_its_faces(exported):
+    _, loaded, _ = exported
+    asked = tf.constant(["", "whatever"])
+    assert loaded.signatures["canvas"](image=asked)["canvas"].numpy().tolist() == [b"", b""]
+
+    model = SiameseModel(config(), SHAPE, 5)
+    verifier = Verifier(
+        lambda image: image, Embedder(model), epoch_comparer(model), 8, tracked=[], canvas=DLIB_150
+    )
+    told = verifier.canvas(asked)["canvas"].numpy()
+    assert [FaceCanvas.model_validate_json(each) for each in told] == [DLIB_150, DLIB_150]
 
 
 def test_without_a_decision_nobody_is_the_same_person():

@@ -44,7 +44,9 @@ def component(training: TrainingConfig = TRAINING) -> SiameseTrainer:
             "transform_graph": standard_artifacts.TransformGraph,
         }.items()
     }
-    return SiameseTrainer(**inputs, training=training, image=IMAGE, code_digest="0f0f")
+    return SiameseTrainer(
+        **inputs, training=training, image=IMAGE, align="none", code_digest="0f0f"
+    )
 
 
 def examples(uri: Path) -> types.Artifact:
