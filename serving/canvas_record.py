@@ -14,25 +14,26 @@ AS_THEY_ARE: Final = "the model takes photos as they are: no face is looked for"
 
 
 def canvas_from_text(text: str) -> "FaceCanvas | None":
-    """Reads a model's record.
+    """Reads what a model says.
 
     Args:
-        text: JSON; nothing at all from a model that was exported before there was a record.
+        text: JSON of a ``FaceCanvas``, as the signature ``canvas`` gives it, or of the record that
+            holds one; nothing at all from a model that takes photos as they are.
 
     Returns:
         None for a model that takes photos as they are.
 
     Raises:
-        ValueError: It is no such record.
+        ValueError: It is neither.
     """
     from faces.canvas import FaceCanvas
 
     if not text.strip():
         return None
-    record = json.loads(text)
-    if not isinstance(record, dict) or "canvas" not in record:
-        raise ValueError(f"{text[:100]!r} has no key 'canvas'")
-    return None if record["canvas"] is None else FaceCanvas.model_validate(record["canvas"])
+    said = json.loads(text)
+    if isinstance(said, dict) and "canvas" in said:
+        said = said["canvas"]
+    return None if said is None else FaceCanvas.model_validate(said)
 
 
 def canvas_of(model: Path) -> "FaceCanvas | None":
@@ -56,9 +57,8 @@ def named_canvas(name: str) -> "FaceCanvas":
     Raises:
         ValueError: It is neither.
     """
-    from faces.canvas import DLIB_150, LFW
+    from faces.canvas import CANVASES
 
-    known = {canvas.name: canvas for canvas in (DLIB_150, LFW)}
-    if name not in known:
-        raise ValueError(f"there is no canvas {name!r}; there are {', '.join(known)}")
-    return known[name]
+    if name not in CANVASES:
+        raise ValueError(f"there is no canvas {name!r}; there are {', '.join(sorted(CANVASES))}")
+    return CANVASES[name]

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,18 +12,15 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
-from PIL import Image
 
-from faces import FaceCanvas, PhotoError, find_faces
+from faces import FaceCanvas, PhotoError, face_file, find_faces
 from faces.photo import LARGEST_FILE
 from serving.face_manifest import Entry, Manifest
 from serving.folder_walk import UNREADABLE, Walked, walk
-from serving.sent_photos import shown
+from serving.sent_photos import png, shown
 
 NOT_USED: Final = "not_used.csv"
 NAME_TAKEN: Final = "name_taken"
-# What loses least among what keeps the name of a .jpg file; a .png file is lossless.
-_JPEG: Final = {"quality": 98, "subsampling": 0}
 _JPEG_SUFFIXES: Final = (".jpg", ".jpeg")
 
 
@@ -236,13 +232,7 @@ def face_name(photo: str, number: int) -> str:
 
 
 def _encoded(name: str, pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    image = Image.fromarray(pixels)
-    if name.lower().endswith(_JPEG_SUFFIXES):
-        image.save(buffer, "JPEG", **_JPEG)
-    else:
-        image.save(buffer, "PNG")
-    return buffer.getvalue()
+    return face_file(pixels) if name.lower().endswith(_JPEG_SUFFIXES) else png(pixels)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -126,7 +126,8 @@ def _export(base: Path, version: int, canvas: str | None = None) -> Path:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
         def canvas(self, image: Any) -> dict[str, Any]:
-            return {"canvas": tf.fill(tf.shape(image), canvas or "")}
+            said = json.loads(canvas)["canvas"] if canvas else None
+            return {"canvas": tf.fill(tf.shape(image), json.dumps(said) if said else "")}
 
     toy = Toy()
     # As a push does: complete under another name, then renamed.

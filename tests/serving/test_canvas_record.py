@@ -8,6 +8,7 @@ from serving.canvas_record import canvas_from_text, canvas_of, named_canvas
 
 def test_a_record_is_read(face_record, tmp_path):
     assert canvas_from_text(face_record) == DLIB_150
+    assert canvas_from_text(DLIB_150.model_dump_json()) == DLIB_150
     assert canvas_from_text('{"canvas": null}') is None
     assert canvas_from_text("") is None
     assert canvas_of(tmp_path) is None
@@ -18,7 +19,7 @@ def test_a_record_is_read(face_record, tmp_path):
     assert canvas_of(tmp_path) == LFW
 
 
-@pytest.mark.parametrize("text", ["hello", "[]", "{}", '{"canvas": 3}', '{"canvas": {}}'])
+@pytest.mark.parametrize("text", ["hello", "[]", "{}", "3", '{"canvas": 3}', '{"canvas": {}}'])
 def test_something_else_is_an_error_that_names_the_file(text, tmp_path):
     with pytest.raises(ValueError):  # noqa: PT011
         canvas_from_text(text)
