@@ -201,7 +201,9 @@ def test_a_run_without_epochs_says_that_nothing_was_trained(small_run):
     assert "embedding of 8 numbers;" in card
     assert "The network was trained by others and is used as it is. Few people." in card
     assert "epochs" not in card
-    assert "Loss" not in report_page(content)
+    words = "<p>The network was trained by others and is used as it is.</p>"
+    assert words in report_page(content)
+    assert words not in report_page(small_run.content(ReportConfig(faces=False)))
 
 
 def test_numbers_for_people():
