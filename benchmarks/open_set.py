@@ -165,6 +165,7 @@ def report(
 
 def _draw(curves: dict[int, list[tuple[float, float]]], path: Path) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     figure = Figure(figsize=(5, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -173,6 +174,9 @@ def _draw(curves: dict[int, list[tuple[float, float]]], path: Path) -> None:
         axes.plot(fpir[fpir > 0], fnir[fpir > 0], label=f"{people:,} people")
     axes.set(xscale="log", xlabel="FPIR: strangers who get a name", ylabel="FNIR: enrolled missed")
     axes.set_ylim(0)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda rate, _: f"{100 * rate:g} %"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path)
