@@ -16,8 +16,6 @@ SERVING = [
     f"grpcio-health-checking>=1.48,<1.49; {OLD}",
     f"grpcio-health-checking; {DEFAULT}",
     "httpx",
-    # Finds faces in photos. OpenCV 5 has no cascades.
-    "opencv-python-headless<5",
     "prometheus-client",
     # Products of whole numbers, for the search among many templates.
     "simsimd>=6.5,<7",
@@ -66,7 +64,7 @@ setup(
         "pipeline": ["configs/*.yaml"],
         "components.report": ["static/*", "templates/*"],
         "serving.tf_serving": ["*.config", "*.txt", "*.yaml", "kubernetes/*.yaml"],
-        "serving.web": ["static/*"],
+        "serving.web": ["static/*", "static/vendor/pico/*"],
     },
     install_requires=[
         f"apache-beam[gcp]==2.65.0; {OLD}",

@@ -1,18 +1,15 @@
-"""What finding the face is worth, on LFW with the model that was pushed last.
+"""What finding and aligning the face is worth, on LFW with the model that was pushed last.
 
     LFW_DIR=... python -m benchmarks.framing
 
-How often the face is found in train images, and how wide the picture is in widths of the face; then
-the pairs of ``pairsDevTest.txt`` four times: as they are, framed, lying somewhere in a larger
-picture, and framed there. What the columns mean is in ``docs/benchmarks.md``.
+The pairs of ``pairsDevTest.txt`` four times: as they are, aligned, lying somewhere in a larger
+picture, and found and aligned there. What the columns mean is in ``docs/benchmarks.md``; how well
+faces are found is measured by ``benchmarks.finding``.
 """
 
 import argparse
-import csv
 import io
 import os
-import re
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,8 +21,9 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.identify import newest_model
 from benchmarks.scoring import say
 from components.pair_example_gen.pair_lists import ListedPair, read_pair_list
-from serving.framing import FaceFramer, PhotoError
-from serving.framing_options import LFW_FACE_WIDTHS
+from faces import LFW, FaceCanvas, PhotoError
+from serving.canvas_record import canvas_of
+from serving.sent_photos import send_photo
 
 # A webcam's picture, and how large LFW's 250 px may lie in it.
 ROOM = (1280, 720)
@@ -50,45 +48,16 @@ def in_a_room(random: np.random.Generator) -> Change:
     return change
 
 
-def framed(framer: FaceFramer) -> Change:
-    """Frames the face; None where none, or no single one, is found."""
+def aligned(canvas: FaceCanvas) -> Change:
+    """Finds and aligns the face; None where none, or no single one, is found."""
 
     def change(photo: bytes) -> bytes | None:
         try:
-            return framer.frame(photo)
+            return send_photo(photo, canvas)[0].content
         except PhotoError:
             return None
 
     return change
-
-
-def find(lfw: Path, count: int) -> None:
-    """Prints how often faces are found, and how wide the pictures are in widths of a face."""
-    with open(lfw / "images.csv", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
-    chosen = np.random.default_rng(0).choice(len(rows), min(count, len(rows)), replace=False)
-    framer = FaceFramer()
-    found: dict[str, list[bool]] = defaultdict(list)
-    widths = []
-    reasons: dict[str, int] = defaultdict(int)
-    for at in chosen:
-        row = rows[at]
-        path = lfw / "images" / row["image"]
-        try:
-            square = Image.open(io.BytesIO(framer.frame(path)))
-        except PhotoError as error:
-            reasons[re.split(r"[.(]", str(error))[0]] += 1
-            found[row["gender"]].append(False)
-            continue
-        found[row["gender"]].append(True)
-        with Image.open(path) as image:
-            widths.append(LFW_FACE_WIDTHS * image.width / square.width)
-    everyone = [one for group in found.values() for one in group]
-    print(f"{len(everyone):,} train images: {np.mean(everyone):.1%} usable; not: {dict(reasons)}")
-    for group, ones in sorted(found.items()):
-        print(f"  {group}: {np.mean(ones):.1%} of {len(ones):,}")
-    middle, low, high = np.percentile(widths, (50, 5, 95))
-    print(f"  {middle:.2f} faces wide (5 % to 95 %: {low:.2f} to {high:.2f})")
 
 
 def verify(signature: Any, lfw: Path, pairs: list[ListedPair], change: Change, name: str) -> None:
@@ -127,24 +96,23 @@ def main(argv: list[str] | None = None) -> None:
         prog="python -m benchmarks.framing", description="What finding the face is worth."
     )
     parser.add_argument("--model", type=Path, help="a SavedModel; the last pushed one if not given")
-    parser.add_argument("--images", type=int, default=2_000, help="train images to find faces in")
     options = parser.parse_args(argv)
     lfw = Path(os.environ.get("LFW_DIR", "data/lfw"))
     if not (lfw / "pairsDevTest.txt").is_file():
         raise SystemExit(f"no LFW in {lfw.absolute()}; LFW_DIR names its folder")
     folder = options.model or newest_model()
-    find(lfw, options.images)
     pairs = read_pair_list(str(lfw / "pairsDevTest.txt"))
     say(f"pairsDevTest with {folder}")
     model = tf.saved_model.load(str(folder))
     signature = model.signatures["serving_default"]
     print(f"{'photos':20} {'pairs':>6} {'accuracy':>9} {'FMR':>7} {'FNMR':>7} {'AUC':>6}")
-    frame = framed(FaceFramer())
+    # A model without a record was trained on LFW's own pictures.
+    align = aligned(canvas_of(folder) or LFW)
     verify(signature, lfw, pairs, lambda photo: photo, "as they are")
-    verify(signature, lfw, pairs, frame, "framed")
+    verify(signature, lfw, pairs, align, "aligned")
     verify(signature, lfw, pairs, in_a_room(np.random.default_rng(0)), "in a room")
     room = in_a_room(np.random.default_rng(0))
-    verify(signature, lfw, pairs, lambda photo: frame(room(photo)), "framed in a room")
+    verify(signature, lfw, pairs, lambda photo: align(room(photo)), "aligned in a room")
 
 
 if __name__ == "__main__":

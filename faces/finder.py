@@ -23,9 +23,9 @@ from faces.squares import Squares, best, turned
 # Passes over a photo, one after another until one is sure of a face: the smallest face that is
 # looked for, as a share of the photo's longer side and in pixels, and at which angles.
 _SHARES = (1 / 36, 1 / 18, 1 / 72)
-_PIXELS = (20.0, 36.0, 20.0)
+_PIXELS = (36.0, 36.0, 20.0)
 _TURNS = ((0,), tuple(range(45, 360, 45)), (0,))
-# In a photo with a shorter longer side the last pass would look for what the first did.
+# In a photo with a shorter longer side the last pass would look for faces too small to be of use.
 _LARGE = 36 * 20
 # No further pass is made when a face is as sure as that.
 SURE = 0.95
@@ -105,13 +105,17 @@ def find(mipmap: Mipmap) -> Found:
 
 def _judge(mipmap: Mipmap, proposed: Squares) -> tuple[Squares, tf.Tensor]:
     """R-Net and O-Net: what of the proposals is a face, turned as its landmarks are."""
-    logits, offsets = networks.rnet(_crops(mipmap, proposed, networks.RNET_SIZE))
-    refined = proposed.moved(offsets)
-    kept = tf.image.non_max_suppression(
-        refined.boxes(), logits, _REFINED, 0.7, score_threshold=_RNET_LOGIT
+    logits, offsets = networks.rnet(
+        _crops(mipmap, proposed.matrices(networks.RNET_SIZE), networks.RNET_SIZE)
     )
+    refined = proposed.moved(offsets)
+    # Squares that are turned otherwise do not stand in for each other: they are moved apart.
+    apart = refined.boxes() + 2e4 * refined.angle[:, None]
+    kept = tf.image.non_max_suppression(apart, logits, _REFINED, 0.7, score_threshold=_RNET_LOGIT)
     refined = refined.take(kept)
-    logits, offsets, points = networks.onet(_crops(mipmap, refined, networks.ONET_SIZE))
+    logits, offsets, points = networks.onet(
+        _crops(mipmap, refined.matrices(networks.ONET_SIZE), networks.ONET_SIZE)
+    )
     squares = refined.moved(offsets)
     return squares._replace(angle=squares.angle + roll(points)), logits
 
@@ -122,14 +126,14 @@ def _look_again(mipmap: Mipmap, squares: Squares) -> tuple[Squares, tf.Tensor, t
     Returns:
         The squares around the faces, landmarks [N, 5, 2] in the photo, and logits [N].
     """
+    squares = _straightened(mipmap, squares)
     views = [squares._replace(side=squares.side * zoom) for zoom, _ in _VIEWS]
-    crops = [
-        _crops(mipmap, view, networks.ONET_SIZE, mirrored)
+    matrices = [
+        view.matrices(networks.ONET_SIZE, mirrored)
         for view, (_, mirrored) in zip(views, _VIEWS, strict=True)
     ]
-    logits, offsets, points = (
-        tf.split(part, len(views)) for part in networks.onet(tf.concat(crops, 0))
-    )
+    crops = _crops(mipmap, tf.concat(matrices, 0), networks.ONET_SIZE)
+    logits, offsets, points = (tf.split(part, len(views)) for part in networks.onet(crops))
     landmarks = [
         view.place(_unmirrored(some) if mirrored else some)
         for view, some, (_, mirrored) in zip(views, points, _VIEWS, strict=True)
@@ -138,6 +142,13 @@ def _look_again(mipmap: Mipmap, squares: Squares) -> tuple[Squares, tf.Tensor, t
     # Faces that lean far are rarer than what looks like one.
     rare = tf.cast(tf.cos(squares.angle) < _LEANING, tf.float32) * _RARITY
     return boxes, tf.add_n(landmarks) / len(landmarks), tf.add_n(logits) / len(views) - rare
+
+
+def _straightened(mipmap: Mipmap, squares: Squares) -> Squares:
+    """Turned once more: landmarks seen askew tell less than the whole angle."""
+    matrices = squares.matrices(networks.ONET_SIZE)
+    _, _, points = networks.onet(_crops(mipmap, matrices, networks.ONET_SIZE))
+    return squares._replace(angle=squares.angle + roll(points))
 
 
 def _unmirrored(points: tf.Tensor) -> tf.Tensor:
@@ -157,8 +168,8 @@ def roll(landmarks: tf.Tensor) -> tf.Tensor:
     return tf.atan2(across[:, 1] - down[:, 0], across[:, 0] + down[:, 1])
 
 
-def _crops(mipmap: Mipmap, squares: Squares, pixels: int, mirrored: bool = False) -> tf.Tensor:
-    return networks.normalise(sample(mipmap, squares.matrices(pixels, mirrored), pixels, pixels))
+def _crops(mipmap: Mipmap, matrices: tf.Tensor, pixels: int) -> tf.Tensor:
+    return networks.normalise(sample(mipmap, matrices, pixels, pixels))
 
 
 def _propose(mipmap: Mipmap, smallest: tf.Tensor, angles: tf.Tensor) -> Squares:

@@ -52,17 +52,23 @@ def split_images(table: ImageTable, config: DataConfig) -> dict[str, list[Image]
 
 
 def _hash_splits(table: ImageTable, config: DataConfig) -> dict[str, str]:
+    fractions = {
+        identity: hash_fraction(config.seed, identity)
+        for identity in {image.identity for image in table.images}
+    }
+    ordered = sorted(fractions, key=fractions.__getitem__)
     first, second = config.shares.train, config.shares.train + config.shares.val
-    split_of = {}
-    for identity in {image.identity for image in table.images}:
-        fraction = hash_fraction(config.seed, identity)
-        if fraction < first:
-            split_of[identity] = features.TRAIN
-        elif fraction < second:
-            split_of[identity] = features.VAL
-        else:
-            split_of[identity] = features.TEST
-    return split_of
+    train = sum(fraction < first for fraction in fractions.values())
+    val = sum(fraction < second for fraction in fractions.values())
+    # Of a handful of people the hashes may leave a split with one or none, who make no pair of two:
+    # it gets those whose hashes lie nearest.
+    if len(ordered) >= 2 * len(features.SPLITS):
+        train = min(max(train, 2), len(ordered) - 4)
+        val = min(max(val, train + 2), len(ordered) - 2)
+    return {
+        identity: features.TRAIN if at < train else features.VAL if at < val else features.TEST
+        for at, identity in enumerate(ordered)
+    }
 
 
 def _given_splits(table: ImageTable, config: DataConfig) -> dict[str, str]:

@@ -179,8 +179,8 @@ def score_copies(
             say(int(seen.sum()), len(names))
     if not seen.all():
         raise ValueError(
-            f"a pair names image {names[~seen][0]!r}, which is not among the images; make images "
-            "and pairs in one PairExampleGen run"
+            f"a pair names image {names[~seen].item(0)!r}, which is not among the images; make "
+            "images and pairs in one PairExampleGen run"
         )
     identities = np.array([identity_of(str(name)) for name in names])
     a, b = index.reshape(-1, 2).T.astype(np.int64)

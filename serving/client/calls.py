@@ -8,13 +8,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from serving.client.errors import ContractError, InvalidRequestError, NotFoundError
+from serving.canvas_record import canvas_from_text
+from serving.client.errors import ContractError, NotFoundError, ServingError
 from serving.client.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from faces.canvas import FaceCanvas
 
 ImageSource = bytes | str | os.PathLike[str]
 Tensors = dict[str, np.ndarray]
@@ -23,12 +27,18 @@ AVAILABLE: Final = "AVAILABLE"
 # Rows sent at once: 32 photos of a megabyte stay below a server's limit on a message.
 _IMAGE_ROWS: Final = 32
 _EMBEDDING_ROWS: Final = 1024
+# A picture of one pixel: where nothing is looked at, servers still want a photo.
+_PIXEL: Final = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b5500"
+    "00000a49444154789c636000000002000148afa4710000000049454e44ae426082"
+)
 _OUTPUTS: Final = {
     "embed": ("embedding",),
     "compare": ("distance", "score", "same"),
     "serving_default": ("distance", "score", "same"),
     "operating_point": ("distance", "score", "fmr", "decision_fmr"),
     "search_space": ("unit_length", "mean", "weight"),
+    "canvas": ("canvas",),
 }
 # What servers say of a signature that a model does not have.
 _NO_SIGNATURE: Final = re.compile(r"signature .*not found", re.IGNORECASE)
@@ -151,7 +161,7 @@ def search_space_call(size: int) -> Call:
     return Call("search_space", {"dimension": np.arange(size, dtype=np.int64)}, size)
 
 
-def lacks_signature(error: InvalidRequestError) -> bool:
+def lacks_signature(error: ServingError) -> bool:
     """Tells whether a call was refused because the model has no such signature."""
     return _NO_SIGNATURE.search(error.message) is not None
 
@@ -182,6 +192,25 @@ def search_space(endpoint: str, call: Call, outputs: Tensors) -> SearchSpace:
         matrix=matrix,
         weight=np.asarray(weight, np.float32),
     )
+
+
+def canvas_call() -> Call:
+    """The call that asks how the model wants its faces."""
+    return Call("canvas", {"image": _contents([_PIXEL])}, 1)
+
+
+def canvas(endpoint: str, call: Call, outputs: Tensors) -> "FaceCanvas | None":
+    """Returns the checked record of an answer; None of a model that takes photos as they are.
+
+    Raises:
+        ContractError: The answer does not hold one.
+    """
+    [text] = _output(endpoint, call, outputs, "canvas", 1).tolist()
+    try:
+        return canvas_from_text(text.decode() if isinstance(text, bytes) else str(text))
+    except ValueError as error:
+        message = f"signature 'canvas' answered with something else: {str(error)[:200]}"
+        raise ContractError(endpoint, "INTERNAL", message) from error
 
 
 def embeddings(endpoint: str, call: Call, outputs: Tensors) -> np.ndarray:

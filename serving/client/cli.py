@@ -4,25 +4,26 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from serving.framing_options import add_face_widths, add_framing
+from serving.client import frame_command
+from serving.client.photo_options import add_as_is, add_face, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from serving.client.calls import ImageSource
+    from serving.client.calls import Comparison
     from serving.client.client import Client
     from serving.enrolment.authenticator import Authenticator
+    from serving.in_process import Verification
 
 YES, NO, FAILED = 0, 1, 2
 _DEFAULT_URL: Final = "http://127.0.0.1:8501"
 _DEFAULT_STORE: Final = "sqlite:///faceauth.db"
-_PROGRESS_S: Final = 5.0
+_DEFAULT_MODEL: Final = "faceauth"
 _EPILOG: Final = """\
 environment:
   FACEAUTH_URL           the server, instead of --url
@@ -30,18 +31,42 @@ environment:
   FACEAUTH_STORE         the template store, instead of --store
   FACEAUTH_TEMPLATE_KEY  encrypts the templates; make one with: faceauth new-key
 
-exit codes: 0 same person, accepted or done; 1 different, rejected or nobody; 2 an error
+exit codes: 0 same person, accepted or done; 1 different, rejected or nobody; 2 could not be decided
 """
 
 
 def _verify(given: argparse.Namespace) -> int:
+    if _is_folder(given.model):
+        return _verify_in_process(given)
     with _client(given) as client:
-        result = client.verify(*_photos(given, [given.a, given.b]))
+        [a], [b] = send(given, client, [given.a, given.b])
+        result = client.verify(a.content, b.content)
+    return _tell(given, result, [a.box, b.box])
+
+
+def _verify_in_process(given: argparse.Namespace) -> int:
+    from serving.canvas_record import AS_THEY_ARE
+    from serving.in_process import LocalModel
+
+    model = LocalModel(given.model)
+    if model.canvas is None and not given.as_is:
+        print(f"note: {AS_THEY_ARE}", file=sys.stderr)
+    result = model.verify(given.a, given.b, given.face, given.as_is)
+    return _tell(given, result, list(result.boxes))
+
+
+def _tell(given: argparse.Namespace, result: "Comparison | Verification", boxes: list[Any]) -> int:
     word = "same person" if result.same else "different people"
     _say(
         given,
         f"{word} (score {result.score:.4f}, same from 0.5; distance {result.distance:.4f})",
-        {"same": result.same, "score": result.score, "distance": result.distance},
+        {
+            "same": result.same,
+            "score": result.score,
+            "threshold": 0.5,
+            "distance": result.distance,
+            "boxes": boxes,
+        },
     )
     return YES if result.same else NO
 
@@ -50,10 +75,17 @@ def _embed(given: argparse.Namespace) -> int:
     import numpy as np
 
     with _client(given) as client:
-        embeddings = client.embed(_photos(given, given.photos))
+        sent = send(given, client, given.photos)
+        embeddings = client.embed([one.content for faces in sent for one in faces])
     if given.out is None:
-        for photo, row in zip(given.photos, embeddings.tolist(), strict=True):
-            print(json.dumps({"image": str(photo), "embedding": row}))
+        boxes = [
+            (photo, one.box)
+            for photo, faces in zip(given.photos, sent, strict=True)
+            for one in faces
+        ]
+        for (photo, box), row in zip(boxes, embeddings.tolist(), strict=True):
+            found = {} if box is None else {"box": box}
+            print(json.dumps({"image": str(photo), **found, "embedding": row}))
         return YES
     temporary = given.out.with_name(given.out.name + ".part")
     with temporary.open("wb") as file:
@@ -70,22 +102,24 @@ def _status(given: argparse.Namespace) -> int:
         detail = f"  {one.message}" if one.message else ""
         _say(
             given,
-            f"{given.model} {one.version} {one.state}{detail}",
+            f"{given.model or _DEFAULT_MODEL} {one.version} {one.state}{detail}",
             {"version": one.version, "state": one.state, "message": one.message},
         )
     return YES if any(one.state == "AVAILABLE" for one in states) else NO
 
 
 def _enroll(given: argparse.Namespace) -> int:
-    with _authenticator(given) as authenticator:
-        count = authenticator.enroll(given.id, _photos(given, given.photos))
+    with _authenticator(given) as (authenticator, client):
+        sent = send(given, client, given.photos)
+        count = authenticator.enroll(given.id, [one.content for [one] in sent])
     _say(given, f"enrolled {given.id} with {count} templates", {"id": given.id, "templates": count})
     return YES
 
 
 def _authenticate(given: argparse.Namespace) -> int:
-    with _authenticator(given) as authenticator:
-        decision = authenticator.authenticate(given.id, *_photos(given, [given.photo]))
+    with _authenticator(given) as (authenticator, client):
+        [[sent]] = send(given, client, [given.photo])
+        decision = authenticator.authenticate(given.id, sent.content)
     word = "accepted" if decision.accepted else "rejected"
     _say(
         given,
@@ -96,9 +130,9 @@ def _authenticate(given: argparse.Namespace) -> int:
 
 
 def _identify(given: argparse.Namespace) -> int:
-    with _authenticator(given) as authenticator:
-        [photo] = _photos(given, [given.photo])
-        found = authenticator.identify(photo, given.top, given.min_score, given.max_fpir)
+    with _authenticator(given) as (authenticator, client):
+        [[sent]] = send(given, client, [given.photo])
+        found = authenticator.identify(sent.content, given.top, given.min_score, given.max_fpir)
     needed = found.acceptance
     lines = [
         f"{found.identity or 'nobody enrolled'} (score {found.score:.4f} among {found.people:,} "
@@ -132,27 +166,9 @@ def _identify(given: argparse.Namespace) -> int:
 
 
 def _forget(given: argparse.Namespace) -> int:
-    with _authenticator(given) as authenticator:
+    with _authenticator(given) as (authenticator, _):
         count = authenticator.forget(given.id)
     _say(given, f"forgot {given.id}: {count} templates deleted", {"id": given.id, "deleted": count})
-    return YES
-
-
-def _frame(given: argparse.Namespace) -> int:
-    from serving.framing import FaceFramer, frame_folder
-
-    seen = time.monotonic()
-
-    def progress(done: int, total: int) -> None:
-        nonlocal seen
-        if done == total or time.monotonic() - seen > _PROGRESS_S:
-            seen = time.monotonic()
-            print(f"{done:,} of {total:,} photos", file=sys.stderr)
-
-    unusable = frame_folder(given.source, given.target, FaceFramer(given.face_widths), progress)
-    for photo, reason in unusable.items():
-        print(f"not used: {photo}: {reason}", file=sys.stderr)
-    print(f"the faces are in {given.target}; {len(unusable)} photos are not used")
     return YES
 
 
@@ -167,20 +183,9 @@ def _say(given: argparse.Namespace, text: str, content: dict[str, Any]) -> None:
     print(json.dumps(content) if given.json else text)
 
 
-def _photos(given: argparse.Namespace, paths: Sequence[Path]) -> "Sequence[ImageSource]":
-    """Returns what is sent of photos: the files, or what lies around the faces in them."""
-    if not given.frame:
-        return paths
-    from serving.framing import FaceFramer, PhotoError
-
-    framer = FaceFramer(given.face_widths)
-    framed = []
-    for path in paths:
-        try:
-            framed.append(framer.frame(path))
-        except PhotoError as error:
-            raise PhotoError(f"{path}: {error} (--no-frame sends a photo as it is)") from None
-    return framed
+def _is_folder(model: str | None) -> bool:
+    """Whether a model is a folder here, and not a name on a server."""
+    return model is not None and (os.sep in model or Path(model).is_dir())
 
 
 def _client(given: argparse.Namespace) -> "Client":
@@ -189,7 +194,7 @@ def _client(given: argparse.Namespace) -> "Client":
 
     endpoint = Endpoint(
         url=given.url,
-        model=given.model,
+        model=given.model or _DEFAULT_MODEL,
         version=given.version,
         label=given.label,
         timeout_s=given.timeout,
@@ -200,7 +205,7 @@ def _client(given: argparse.Namespace) -> "Client":
 
 
 @contextmanager
-def _authenticator(given: argparse.Namespace) -> "Iterator[Authenticator]":
+def _authenticator(given: argparse.Namespace) -> "Iterator[tuple[Authenticator, Client]]":
     from serving.enrolment.authenticator import Authenticator
     from serving.enrolment.cipher import TemplateCipher
     from serving.enrolment.store import TemplateStore
@@ -210,7 +215,7 @@ def _authenticator(given: argparse.Namespace) -> "Iterator[Authenticator]":
         with _client(given) as client:
             # Arranging millions of templates for an approximate search takes longer than the one
             # exact search that a command makes.
-            yield Authenticator(client, store, exact_up_to=None)
+            yield Authenticator(client, store, exact_up_to=None), client
     finally:
         store.close()
 
@@ -223,7 +228,11 @@ def _parser(others: Sequence[Callable[[Any], None]]) -> argparse.ArgumentParser:
         default=os.environ.get("FACEAUTH_URL", _DEFAULT_URL),
         help="http://, https://, grpc:// or grpcs:// (%(default)s)",
     )
-    group.add_argument("--model", default="faceauth", help="the model's name (%(default)s)")
+    group.add_argument(
+        "--model",
+        help=f"the model's name ({_DEFAULT_MODEL}); verify takes a folder of an exported model as "
+        "well, and needs no server then",
+    )
     which = group.add_mutually_exclusive_group()
     which.add_argument("--version", type=int, help="ask this version instead of the newest")
     which.add_argument("--label", help="ask the version with this label, such as stable")
@@ -257,20 +266,20 @@ def _parser(others: Sequence[Callable[[Any], None]]) -> argparse.ArgumentParser:
     verify = command("verify", _verify, "Do two photos show one person?")
     verify.add_argument("a", type=Path)
     verify.add_argument("b", type=Path)
-    add_framing(verify, default=False)
+    add_face(verify, several=False)
     embed = command("embed", _embed, "Print the embeddings of photos, one JSON line each.")
     embed.add_argument("photos", type=Path, nargs="+", metavar="photo")
     embed.add_argument("--out", type=Path, metavar="FILE.npy", help="write an array instead")
-    add_framing(embed, default=False)
+    add_face(embed, several=True)
     command("status", _status, "Show the versions of the model on the server.")
     enroll = command("enroll", _enroll, "Enrol a person, in place of an earlier enrolment.", True)
     enroll.add_argument("id", metavar="ID")
     enroll.add_argument("photos", type=Path, nargs="+", metavar="photo")
-    add_framing(enroll, default=True)
+    add_as_is(enroll)
     authenticate = command("authenticate", _authenticate, "Does a photo show this person?", True)
     authenticate.add_argument("id", metavar="ID")
     authenticate.add_argument("photo", type=Path)
-    add_framing(authenticate, default=True)
+    add_as_is(authenticate)
     identify = command("identify", _identify, "Which enrolled person does a photo show?", True)
     identify.add_argument("photo", type=Path)
     identify.add_argument("--top", type=int, default=1, metavar="N", help="list N candidates")
@@ -280,17 +289,8 @@ def _parser(others: Sequence[Callable[[Any], None]]) -> argparse.ArgumentParser:
         type=float,
         help="how often a stranger may get a name; by default, as often as in one verification",
     )
-    add_framing(identify, default=True)
-    frame = commands.add_parser(
-        "frame",
-        help="Frame the faces in a folder of photos, to train on.",
-        description="Finds the face in every photo below a folder and writes what is around it "
-        "below another, under the same names. Needs no server. Can be repeated when interrupted.",
-    )
-    frame.add_argument("source", type=Path, metavar="PHOTOS", help="such as photos/Ada/1.jpg")
-    frame.add_argument("target", type=Path, metavar="FACES", help="where faces/Ada/1.jpg goes")
-    add_face_widths(frame)
-    frame.set_defaults(run=_frame)
+    add_face(identify, several=False)
+    frame_command.add_command(commands)
     forget = command("forget", _forget, "Delete a person's templates.", True)
     forget.add_argument("id", metavar="ID")
     key = commands.add_parser("new-key", help="Print a new key for the template store.")
@@ -312,13 +312,15 @@ def main(
     """
     given = _parser(others).parse_args(arguments)
     # Only now, so that --help does not wait for them.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from serving.client.errors import ServingError
     from serving.enrolment.errors import EnrolmentError
 
     try:
         return int(given.run(given))
-    except (ServingError, EnrolmentError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ServingError, EnrolmentError, OSError, RuntimeError, ValueError) as error:
+        # RuntimeError: the finder's weights are missing, or an unusual model's graph fails.
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return FAILED
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,8 @@ from serving.client.calls import (
     Tensors,
     VersionState,
     answering_version,
+    canvas,
+    canvas_call,
     compare_calls,
     comparisons,
     embed_calls,
@@ -28,11 +30,16 @@ from serving.client.calls import (
     verify_calls,
 )
 from serving.client.endpoint import Endpoint
-from serving.client.errors import InvalidRequestError
+from serving.client.errors import InvalidRequestError, ServingError
 from serving.client.retry import RetryPolicy, retrying, retrying_async
 from serving.client.search_space import SearchSpace
 
+if TYPE_CHECKING:
+    from faces.canvas import FaceCanvas
+
 T = TypeVar("T")
+# What each version said, by its number; None is whichever answers.
+Canvases = dict[int | None, "FaceCanvas | None"]
 
 
 class Transport(Protocol):
@@ -58,7 +65,9 @@ class AsyncTransport(Protocol):
 class Client:
     """Verifies, embeds and compares faces on a server. Calls may come from several threads.
 
-    Images are JPEG or PNG files: their bytes, or a path. Every method raises ``ServingError``.
+    Images are JPEG or PNG files: their bytes, or a path. They are sent as they are, which is what a
+    model sees; ``canvas`` says how it wants its faces, and ``serving.sent_photos`` makes them so.
+    Every method raises ``ServingError``.
 
     Args:
         endpoint: The server and the model; its URL says REST or gRPC.
@@ -75,6 +84,7 @@ class Client:
         self.endpoint = endpoint
         self._retry = retry or RetryPolicy()
         self._transport = transport or _transport(endpoint)
+        self._canvases: Canvases = {}
 
     def verify(self, a: ImageSource, b: ImageSource) -> Comparison:
         """Returns whether two images show one person."""
@@ -139,6 +149,24 @@ class Client:
                 return None
             raise
 
+    def canvas(self) -> "FaceCanvas | None":
+        """Returns how the model wants its faces; None for one that takes photos as they are.
+
+        Asked once; of a ``pinned`` client, once for its version.
+        """
+        version = self.endpoint.version
+        if version not in self._canvases:
+            call = canvas_call()
+            try:
+                outputs = self._predict(call)
+            except ServingError as error:
+                if not lacks_signature(error):
+                    raise
+                self._canvases[version] = None
+            else:
+                self._canvases[version] = canvas(self.endpoint.url, call, outputs)
+        return self._canvases[version]
+
     def status(self) -> list[VersionState]:
         """Returns the versions of the model on the server, newest first."""
         states = self._call(self._transport.status)
@@ -151,7 +179,9 @@ class Client:
     def pinned(self) -> "Client":
         """Returns a client of the version that answers now, whatever is pushed meanwhile."""
         endpoint = replace(self.endpoint, version=self.version(), label=None)
-        return Client(endpoint, self._retry)
+        client = Client(endpoint, self._retry)
+        client._canvases = self._canvases
+        return client
 
     def close(self) -> None:
         """Closes the connections."""
@@ -190,6 +220,7 @@ class AsyncClient:
         self.endpoint = endpoint
         self._retry = retry or RetryPolicy()
         self._transport = transport or _async_transport(endpoint)
+        self._canvases: Canvases = {}
 
     async def verify(self, a: ImageSource, b: ImageSource) -> Comparison:
         """See ``Client.verify``."""
@@ -236,6 +267,21 @@ class AsyncClient:
                 return None
             raise
 
+    async def canvas(self) -> "FaceCanvas | None":
+        """See ``Client.canvas``."""
+        version = self.endpoint.version
+        if version not in self._canvases:
+            call = canvas_call()
+            try:
+                outputs = await self._predict(call)
+            except ServingError as error:
+                if not lacks_signature(error):
+                    raise
+                self._canvases[version] = None
+            else:
+                self._canvases[version] = canvas(self.endpoint.url, call, outputs)
+        return self._canvases[version]
+
     async def status(self) -> list[VersionState]:
         """See ``Client.status``."""
         states = await self._call(self._transport.status)
@@ -248,7 +294,9 @@ class AsyncClient:
     async def pinned(self) -> "AsyncClient":
         """See ``Client.pinned``."""
         endpoint = replace(self.endpoint, version=await self.version(), label=None)
-        return AsyncClient(endpoint, self._retry)
+        client = AsyncClient(endpoint, self._retry)
+        client._canvases = self._canvases
+        return client
 
     async def close(self) -> None:
         """See ``Client.close``."""

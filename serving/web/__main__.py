@@ -4,14 +4,17 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 import uvicorn
 
 from serving.client import Client, Endpoint
 from serving.enrolment import Authenticator, EnrolmentError, TemplateCipher, TemplateStore
-from serving.framing import FaceFramer
-from serving.framing_options import add_framing
 from serving.web.app import web_app
+from serving.web.served_model import ModelFacts, ServedModel
+
+_MODELS: Final = Path(__file__).parents[1] / "models"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,10 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A browser gives the camera to localhost, and else to https only.
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
-    add_framing(parser, default=True)
+    parser.add_argument(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        help="the folder of versions that the server has, to say how often strangers get in "
+        f"({_MODELS.name}/MODEL in this project's serving folder, if it is there)",
+    )
+    parser.add_argument(
+        "--as_is", action="store_true", help="compare photos as they are, without finding faces"
+    )
     given = parser.parse_args(arguments)
     try:
-        frame = FaceFramer(given.face_widths).frame if given.frame else None
         endpoint = Endpoint(
             given.url, model=given.model, token=os.environ.get("FACEAUTH_TOKEN") or None
         )
@@ -40,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     with Client(endpoint) as client:
-        app = web_app(Authenticator(client, templates), frame)
+        served = ServedModel(client, given.models or _MODELS / given.model)
+        facts = ModelFacts if given.as_is else served.facts
+        app = web_app(Authenticator(client, templates), facts)
         print(f"http://{given.host}:{given.port}", flush=True)
         uvicorn.run(app, host=given.host, port=given.port, log_level="warning")
     templates.close()

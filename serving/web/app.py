@@ -1,4 +1,4 @@
-"""The web application: one page, and the three calls it makes."""
+"""The web application: one page, and the four calls it makes."""
 
 import base64
 import binascii
@@ -20,8 +20,8 @@ from starlette.staticfiles import StaticFiles
 from serving.client.errors import InvalidRequestError, ServingError
 from serving.enrolment.authenticator import Authenticator
 from serving.enrolment.errors import EnrolmentError, ModelChangedError, NotEnrolledError
-from serving.framing import PhotoError
-from serving.web.quality import complaint
+from serving.web.looking import Look, look_at
+from serving.web.served_model import ModelFacts
 
 _STATIC: Final = Path(__file__).with_name("static")
 _MAX_BODY: Final = 16 * 2**20
@@ -45,43 +45,44 @@ class _BadRequest(Exception):
 class _Unusable(Exception):
     """A photo is not good enough; the message is for the person in front of the camera."""
 
-    def __init__(self, photo: int, message: str) -> None:
-        super().__init__(message)
-        self.photo = photo
+    def __init__(self, number: int, look: Look) -> None:
+        super().__init__(look.advice()[1])
+        self.number = number
+        self.look = look
 
 
 def web_app(
-    authenticator: Authenticator, frame: Callable[[bytes], bytes] | None = None
+    authenticator: Authenticator, facts: Callable[[], ModelFacts] = ModelFacts
 ) -> Starlette:
     """Returns the ASGI application.
 
     Args:
         authenticator: What decides. The page shows its answers; it keeps no photo.
-        frame: Returns the picture around the face in a photo, or raises ``PhotoError``, as
-            ``FaceFramer.frame`` does; by default, photos are compared as they are.
+        facts: How the model that answers wants its faces, and how strict it is, as
+            ``ServedModel.facts``; by default, photos are compared as they are.
     """
 
-    def photos(content: dict[str, Any]) -> list[bytes]:
-        return [_usable(number, photo, frame) for number, photo in enumerate(_photos(content))]
-
-    def faces(compared: list[bytes]) -> dict[str, Any]:
-        # Whoever sends a photo of a room wants to see what was compared of it.
-        return {"faces": [base64.b64encode(one).decode() for one in compared]} if frame else {}
+    def look(content: dict[str, Any]) -> dict[str, Any]:
+        [photo, *_] = _photos(content)
+        canvas = facts().canvas
+        return {"looks_for_faces": canvas is not None, **look_at(photo, canvas).content()}
 
     def enroll(content: dict[str, Any]) -> dict[str, Any]:
-        identity, compared = _id(content), photos(content)
-        templates = authenticator.enroll(identity, compared)
-        return {"templates": templates, **faces(compared)}
+        identity, looks = _id(content), _usable(content, facts())
+        templates = authenticator.enroll(identity, [sent for _, sent in looks])
+        return {"templates": templates, "photos": [one.content() for one, _ in looks]}
 
     def authenticate(content: dict[str, Any]) -> dict[str, Any]:
-        identity, compared = _id(content), photos(content)[:1]
-        decision = authenticator.authenticate(identity, compared[0])
+        model = facts()
+        identity, [(one, sent), *_] = _id(content), _usable(content, model)
+        decision = authenticator.authenticate(identity, sent)
         return {
             "accepted": decision.accepted,
             "score": decision.score,
             "threshold": THRESHOLD,
             "templates": decision.templates,
-            **faces(compared),
+            "strangers": model.strangers,
+            "photos": [one.content()],
         }
 
     def forget(content: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +91,7 @@ def web_app(
     return Starlette(
         routes=[
             Route("/", lambda request: FileResponse(_STATIC / "index.html")),
+            Route("/api/look", _call(look), methods=["POST"]),
             Route("/api/enroll", _call(enroll), methods=["POST"]),
             Route("/api/authenticate", _call(authenticate), methods=["POST"]),
             Route("/api/forget", _call(forget), methods=["POST"]),
@@ -107,7 +109,8 @@ def _call(act: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request]
         except _BadRequest as error:
             return _error(400, str(error))
         except _Unusable as error:
-            return JSONResponse({"error": str(error), "photo": error.photo}, 422)
+            content = {"error": str(error), "photo": error.number, "look": error.look.content()}
+            return JSONResponse(content, 422)
         except NotEnrolledError:
             return _error(404, "Nobody is enrolled under this ID. Enrol first.")
         except ModelChangedError:
@@ -160,17 +163,15 @@ def _photos(content: dict[str, Any]) -> list[bytes]:
         raise _BadRequest("a photo is not base64") from None
 
 
-def _usable(number: int, photo: bytes, frame: Callable[[bytes], bytes] | None) -> bytes:
-    """Returns what is compared of a photo."""
-    try:
-        framed = frame(photo) if frame else photo
-    except PhotoError as error:
-        # In the dark no face is found, and the dark is the reason.
-        raise _Unusable(number, complaint(photo) or str(error)) from None
-    reason = complaint(framed)
-    if reason is not None:
-        raise _Unusable(number, reason)
-    return framed
+def _usable(content: dict[str, Any], model: ModelFacts) -> list[tuple[Look, bytes]]:
+    """What is seen in each photo, and what is compared of it."""
+    usable = []
+    for number, photo in enumerate(_photos(content)):
+        look = look_at(photo, model.canvas)
+        if look.sent is None:
+            raise _Unusable(number, look)
+        usable.append((look, look.sent))
+    return usable
 
 
 def _error(status: int, message: str) -> Response:

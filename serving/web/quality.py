@@ -1,10 +1,11 @@
-"""Is a picture of a face good enough? Light, sharpness and size; it looks for no face."""
+"""Is a picture good enough? Light, for any; sharpness and size, where no face is looked for."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from serving.framing import PhotoError, opened
+if TYPE_CHECKING:
+    from faces import Photo, PhotoError
 
 # Sharpness depends on scale, so it is measured at one: this many pixels on the longer side.
 _SIDE: Final = 128
@@ -15,27 +16,42 @@ MIN_BRIGHTNESS: Final = 0.1
 MIN_SHARPNESS: Final = 6e-4
 
 
-def complaint(photo: bytes) -> str | None:
-    """Returns why a photo is not usable and what to do, or None when it is.
+def too_dark(pixels: np.ndarray) -> "PhotoError | None":
+    """What to say of uint8 [height, width, 3] without light; None where there is enough."""
+    from faces import PhotoError
 
-    Args:
-        photo: A JPEG or PNG file.
-    """
-    try:
-        with opened(photo) as image:
-            width, height = image.size
-            if min(width, height) < MIN_SIDE:
-                return f"The photo is too small ({width} x {height}). Move closer or use another."
-            grey = image.convert("L")
-    except PhotoError as error:
-        return str(error)
+    brightness = brightness_of(pixels)
+    if brightness >= MIN_BRIGHTNESS:
+        return None
+    return PhotoError(
+        "The photo is too dark. Turn towards the light.", "too_dark", brightness=brightness
+    )
+
+
+def fault_of_whole(photo: "Photo") -> "PhotoError | None":
+    """Why a photo that is compared as it is cannot be used, or None."""
+    from PIL import Image
+
+    from faces import PhotoError
+
+    if min(photo.width, photo.height) < MIN_SIDE:
+        return PhotoError(
+            f"The photo is too small ({photo.width} x {photo.height}). Move closer or use another.",
+            "too_small",
+        )
+    fault = too_dark(photo.pixels)
+    if fault is not None:
+        return fault
+    grey = Image.fromarray(photo.pixels).convert("L")
     grey.thumbnail((_SIDE, _SIDE))
-    pixels = np.asarray(grey, np.float64) / 255
-    if pixels.mean() < MIN_BRIGHTNESS:
-        return "The photo is too dark. Turn towards the light."
-    if sharpness(pixels) < MIN_SHARPNESS:
-        return "The photo is too blurred. Hold still and wipe the lens."
+    if sharpness(np.asarray(grey, np.float64) / 255) < MIN_SHARPNESS:
+        return PhotoError("The photo is too blurred. Hold still and wipe the lens.", "too_blurred")
     return None
+
+
+def brightness_of(pixels: np.ndarray) -> float:
+    """The mean luminance, 0 to 1, of uint8 [height, width, 3] (ITU-R BT.601)."""
+    return float(pixels.reshape(-1, 3).mean(axis=0) @ (0.299, 0.587, 0.114)) / 255
 
 
 def sharpness(pixels: np.ndarray) -> float:

@@ -17,6 +17,7 @@ def tree(tmp_path: Path) -> dict[str, Any]:
         "name": "faces",
         "runs_dir": str(tmp_path / "runs"),
         "data": {
+            "align": "none",
             "images": str(faces),
             "image_list": str(faces / "images.csv"),
             # Two persons fall into each split.

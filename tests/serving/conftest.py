@@ -1,6 +1,7 @@
 """A tiny model of the project's contract, computed a second time in NumPy, and a server of it."""
 
 import io
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class ToyModel:
     A version's projection is drawn from its number, so two versions answer differently.
     """
 
-    export: Callable[[Path, int], Path]
+    export: Callable[..., Path]
 
     def embed(self, images: list[bytes], version: int = 1) -> np.ndarray:
         """Returns the embeddings of 16 x 16 PNGs, float64 [N, 8]."""
@@ -70,7 +71,7 @@ def projection(version: int) -> np.ndarray:
     return random.standard_normal((SIDE * SIDE * 3, DIMENSIONS)).astype(np.float32)
 
 
-def _export(base: Path, version: int) -> Path:
+def _export(base: Path, version: int, canvas: str | None = None) -> Path:
     import tensorflow as tf
 
     class Toy(tf.Module):
@@ -123,14 +124,21 @@ def _export(base: Path, version: int) -> Path:
         def verify(self, image_a: Any, image_b: Any) -> dict[str, Any]:
             return self._compare(self._embed(image_a), self._embed(image_b))
 
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+        def canvas(self, image: Any) -> dict[str, Any]:
+            said = json.loads(canvas)["canvas"] if canvas else None
+            return {"canvas": tf.fill(tf.shape(image), json.dumps(said) if said else "")}
+
     toy = Toy()
     # As a push does: complete under another name, then renamed.
     temporary = base / f"pushing-{version}"
-    tf.saved_model.save(
-        toy,
-        str(temporary),
-        signatures={"embed": toy.embed, "compare": toy.compare, "serving_default": toy.verify},
-    )
+    signatures = {"embed": toy.embed, "compare": toy.compare, "serving_default": toy.verify}
+    if canvas is not None:
+        signatures["canvas"] = toy.canvas
+    tf.saved_model.save(toy, str(temporary), signatures=signatures)
+    if canvas is not None:
+        (temporary / "assets.extra").mkdir()
+        (temporary / "assets.extra" / "faces.json").write_text(canvas)
     return temporary.rename(base / str(version))
 
 
@@ -166,6 +174,33 @@ def toy_server(toy_base: Path) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def face_record() -> str:
+    """The record of a model that wants its faces as dlib's network does."""
+    from faces import DLIB_150
+
+    return json.dumps({"canvas": DLIB_150.model_dump(mode="json")})
+
+
+@pytest.fixture(scope="session")
+def face_base(toy_model: ToyModel, face_record: str, tmp_path_factory: Any) -> Path:
+    """A base folder with version 1 of the toy model, which wants aligned faces."""
+    base = tmp_path_factory.mktemp("aligned")
+    toy_model.export(base, 1, face_record)
+    return base
+
+
+@pytest.fixture(scope="session")
+def face_server(face_base: Path) -> Iterator[Any]:
+    """A local server of it. Not to be changed."""
+    from serving.local_server.options import Options
+    from serving.local_server.server import running
+
+    options = Options(model_base_path=str(face_base), rest_port=0, grpc_port=0)
+    with running(options) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def png() -> Callable[..., bytes]:
     """Makes a synthetic PNG of a seed."""
     return synthetic_png
@@ -182,8 +217,8 @@ def face_in_room() -> Callable[[int], Image.Image]:
     """Makes a picture of 640 x 480 with a drawn face, which begins so many pixels from the left."""
     from data.synthetic import draw_face
 
-    # A person whom OpenCV's cascade finds easily.
-    face = Image.fromarray(draw_face(0, 39, 0, 250))
+    # A person who is seen from the front.
+    face = Image.fromarray(draw_face(seed=0, identity=4, index=0, size=240))
 
     def make(left: int) -> Image.Image:
         room = Image.new("RGB", (640, 480), (128, 128, 128))

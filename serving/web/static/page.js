@@ -1,13 +1,17 @@
-"use strict";
+import * as camera from "./camera.js";
+import { photoFigure, showLook } from "./marks.js";
+import { hideResult, showResult } from "./result.js";
+import { Refused, call } from "./server.js";
 
 // Phones make photos of 12 megapixels; this much is plenty, and turns them upright on the way.
-const LONGEST_SIDE = 1024;
-const QUALITY = 0.92;
+const LONGEST_SIDE = 1280;
+const QUALITY = 0.95;
 const MOST = { enroll: 3, authenticate: 1 };
 
 const element = (id) => document.getElementById(id);
 const photos = { enroll: [], authenticate: [] };
-let stream = null;
+// What was enrolled here, to show beside the face of now: {id, picture}.
+let enrolled = null;
 let shootFor = null;
 
 function say(text, kind = "") {
@@ -15,41 +19,43 @@ function say(text, kind = "") {
   element("message").className = kind;
 }
 
-function show(which) {
-  const box = element(`${which}-photos`);
-  for (const image of box.querySelectorAll("img")) URL.revokeObjectURL(image.src);
-  box.replaceChildren(
-    ...photos[which].map((blob, index) => {
-      const image = document.createElement("img");
-      image.src = URL.createObjectURL(blob);
-      image.alt = which === "enroll" ? `Photo ${index + 1} to enrol` : "Photo to authenticate";
-      return image;
-    })
-  );
-  element("result").hidden = true;
-}
-
-// In place of the photos, what the server has compared of them, where it looks for faces.
-function showCompared(which, faces = []) {
-  const images = element(`${which}-photos`).querySelectorAll("img");
-  faces.forEach((face, index) => {
-    URL.revokeObjectURL(images[index].src);
-    images[index].src = `data:image/jpeg;base64,${face}`;
-  });
-}
-
+// Each photo is {blob, figure, look}.
 function add(which, blob) {
-  photos[which] = [...photos[which], blob].slice(-MOST[which]);
-  show(which);
+  const number = photos[which].length + 1;
+  const alt = which === "enroll" ? `Photo ${Math.min(number, MOST.enroll)} to enrol` : "Photo to authenticate";
+  const photo = { blob, figure: photoFigure(blob, alt), look: null };
+  setPhotos(which, [...photos[which], photo].slice(-MOST[which]));
+  look(photo);
 }
 
-async function upright(source, width, height) {
-  const scale = Math.min(1, LONGEST_SIDE / Math.max(width, height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
-  canvas.getContext("2d").drawImage(source, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
+function setPhotos(which, kept) {
+  for (const { figure } of photos[which]) {
+    if (!kept.some((one) => one.figure === figure)) URL.revokeObjectURL(figure.querySelector("img").src);
+  }
+  photos[which] = kept;
+  element(`${which}-photos`).replaceChildren(...kept.map((one) => one.figure));
+  hideResult();
+}
+
+// As soon as a photo is there, what was found in it is shown.
+async function look(photo) {
+  try {
+    show(photo, await call("look", "", [photo.blob]));
+  } catch {
+    // Said when the photo is used.
+  }
+}
+
+function show(photo, found) {
+  photo.look = found;
+  showLook(photo.figure, found);
+}
+
+// What was compared of a photo, as an URL.
+function compared(photo) {
+  return photo.look && photo.look.aligned
+    ? `data:image/png;base64,${photo.look.aligned}`
+    : photo.figure.querySelector("img").src;
 }
 
 async function addFiles(which, input) {
@@ -57,7 +63,7 @@ async function addFiles(which, input) {
   for (const file of input.files) {
     try {
       const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-      add(which, await upright(bitmap, bitmap.width, bitmap.height));
+      add(which, await camera.scaled(bitmap, bitmap.width, bitmap.height, LONGEST_SIDE, QUALITY));
       bitmap.close();
     } catch {
       say(`${file.name} is not a photo that this browser can read. Use another.`, "error");
@@ -69,96 +75,61 @@ async function addFiles(which, input) {
 async function openCamera(which) {
   say("");
   try {
-    stream = stream || (await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } }));
+    await camera.open();
   } catch {
     say("There is no camera to use here. Allow it in the browser, or choose photos.", "error");
     return;
   }
   shootFor = which;
-  element("video").srcObject = stream;
-  element("camera").hidden = false;
-}
-
-// Until there is a picture of this stream, "Take photo" would do nothing: it is disabled.
-function cameraIsReady() {
-  element("shoot").disabled = false;
-  element("shoot").focus();
 }
 
 function closeCamera() {
-  if (stream) for (const track of stream.getTracks()) track.stop();
-  stream = null;
-  element("video").srcObject = null;
-  element("shoot").disabled = true;
-  element("camera").hidden = true;
+  camera.close();
   if (shootFor) element(`${shootFor}-camera`).focus();
 }
 
 async function shoot() {
-  const video = element("video");
-  add(shootFor, await upright(video, video.videoWidth, video.videoHeight));
+  add(shootFor, await camera.picture(LONGEST_SIDE, QUALITY));
   if (photos[shootFor].length === MOST[shootFor]) closeCamera();
 }
 
-async function base64(blob) {
-  const bytes = new Uint8Array(await blob.arrayBuffer());
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  }
-  return btoa(text);
-}
-
-async function call(action, which) {
+async function ask(action, which) {
   say("One moment…");
-  element("result").hidden = true;
-  const content = { id: element("id").value };
-  if (which) content.photos = await Promise.all(photos[which].map(base64));
-  let answer;
-  let body;
+  hideResult();
+  const used = which ? photos[which] : [];
   try {
-    answer = await fetch(`api/${action}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(content),
-    });
-    body = await answer.json();
-  } catch {
-    say("The page's server does not answer. Is it still running?", "error");
+    const body = await call(action, element("id").value, used.map((one) => one.blob));
+    (body.photos || []).forEach((found, number) => show(used[number], found));
+    say("");
+    return body;
+  } catch (error) {
+    say(error.message, "error");
+    if (error instanceof Refused && error.photo !== undefined) show(used[error.photo], error.look);
     return null;
   }
-  if (answer.ok) return body;
-  say(body.error, "error");
-  if (which && body.photo !== undefined) {
-    element(`${which}-photos`).querySelectorAll("img")[body.photo].classList.add("bad");
-  }
-  return null;
 }
 
 async function enroll() {
-  const body = await call("enroll", "enroll");
+  const body = await ask("enroll", "enroll");
   if (!body) return;
-  showCompared("enroll", body.faces);
+  enrolled = { id: element("id").value.trim(), picture: compared(photos.enroll[0]) };
   say(`Enrolled with ${body.templates} photo${body.templates === 1 ? "" : "s"}.`);
 }
 
 async function authenticate() {
-  const body = await call("authenticate", "authenticate");
+  const body = await ask("authenticate", "authenticate");
   if (!body) return;
-  showCompared("authenticate", body.faces);
-  const word = body.accepted ? "Accepted" : "Rejected";
-  say(
-    `${word}: score ${body.score.toFixed(3)}, accepted from ${body.threshold}.`,
-    word.toLowerCase()
-  );
-  element("meter").value = body.score;
-  element("meter").textContent = body.score.toFixed(3);
-  element("result").hidden = false;
+  const mine = enrolled && enrolled.id === element("id").value.trim() ? enrolled.picture : null;
+  showResult(body, mine, compared(photos.authenticate[0]));
+  say(`${body.accepted ? "Accepted" : "Rejected"}: score ${body.score.toFixed(3)}, accepted from ${body.threshold}.`);
+  element("result").scrollIntoView({ block: "nearest" });
 }
 
 async function forget() {
-  const body = await call("forget", null);
-  if (body) say("Forgotten: every template under this ID is deleted.");
+  const body = await ask("forget", null);
+  if (!body) return;
+  enrolled = null;
+  say("Forgotten: every template under this ID is deleted.");
 }
 
 for (const which of ["enroll", "authenticate"]) {
@@ -166,11 +137,10 @@ for (const which of ["enroll", "authenticate"]) {
   element(`${which}-camera`).addEventListener("click", () => openCamera(which));
 }
 element("enroll-clear").addEventListener("click", () => {
-  photos.enroll = [];
-  show("enroll");
+  setPhotos("enroll", []);
   say("");
 });
-element("video").addEventListener("loadeddata", cameraIsReady);
+element("video").addEventListener("loadeddata", camera.ready);
 element("shoot").addEventListener("click", shoot);
 element("stop").addEventListener("click", closeCamera);
 element("enroll").addEventListener("click", enroll);

@@ -36,8 +36,15 @@ def test_the_fraction_is_the_head_of_a_sha256():
 
 
 def test_identities_are_split_by_their_hash():
-    splits = split_images(table(*"abcdefghija"), DataConfig(images="faces"))
-    assert identities(splits) == {"train": "adfghija", "val": "c", "test": "be"}
+    shares = SplitShares(train=0.6, val=0.2, test=0.2)
+    splits = split_images(table(*"abcdefghija"), DataConfig(images="faces", shares=shares))
+    assert identities(splits) == {"train": "dfghj", "val": "acia", "test": "be"}
+
+
+def test_of_few_people_each_split_gets_two():
+    # By their hashes alone, val would be c only.
+    splits = split_images(table(*"abcdefghij"), DataConfig(images="faces"))
+    assert identities(splits) == {"train": "adfghj", "val": "ci", "test": "be"}
 
 
 def test_shares_move_the_bounds():
@@ -57,7 +64,7 @@ def test_an_identity_stays_where_it_is_when_others_come():
 def test_a_limit_keeps_the_first_by_hash():
     config = DataConfig(images="faces", limit_identities=2)
     splits = split_images(table(*"abcdefghijff"), config)
-    assert identities(splits) == {"train": "fhff", "val": "c", "test": "be"}
+    assert identities(splits) == {"train": "fhff", "val": "ci", "test": "be"}
 
 
 def test_given_splits_are_kept():

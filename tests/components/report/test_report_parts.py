@@ -3,6 +3,7 @@
 import base64
 import subprocess
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -15,6 +16,7 @@ from components.metrics import roc
 from components.report import charts, data_facts, face_pairs, lineage, measures, times
 from components.report.config import ReportConfig
 from components.report.model_card import model_card, model_card_page
+from components.report.page import report_page
 from components.report.templates import count, number, percent
 from data.synthetic import face_jpeg
 
@@ -189,6 +191,19 @@ def test_the_model_card_has_the_same_numbers(small_run):
     assert page.count("<table>") == 3
     assert "<script" not in page
     assert f'<td style="text-align: right;">{overall["accuracy"]:.4f}</td>' in page
+
+
+def test_a_run_without_epochs_says_that_nothing_was_trained(small_run):
+    content = small_run.content(ReportConfig(faces=False))
+    training = content.training | {"history": {}, "best_epoch": 0, "comparer_note": "Few people"}
+    content = replace(content, training=training)
+    card = model_card(content, ReportConfig())
+    assert "embedding of 8 numbers;" in card
+    assert "The network was trained by others and is used as it is. Few people." in card
+    assert "epochs" not in card
+    words = "<p>The network was trained by others and is used as it is.</p>"
+    assert words in report_page(content)
+    assert words not in report_page(small_run.content(ReportConfig(faces=False)))
 
 
 def test_numbers_for_people():

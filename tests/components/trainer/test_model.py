@@ -398,7 +398,7 @@ def test_empty_batches_are_served(exported):
             {"paradigm": "supcon", "sampler": "identities", "margin": 0.5},
             "margin is 0.5, and paradigm 'supcon' has none",
         ),
-        ({"epochs": 0}, "greater than or equal to 1"),
+        ({"epochs": 0}, "epochs is 0, and network 'residual' is fitted here; give 1 at least"),
         ({"epoch": 3}, "Extra inputs"),
         ({"augmentation": {"cutout_size": (0.5, 0.2)}}, "cutout_size"),
     ],

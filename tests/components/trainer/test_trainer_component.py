@@ -156,6 +156,28 @@ def test_the_contents_of_a_file_of_weights_are_part_of_its_properties(tmp_path: 
     assert weights_digest(TrainingConfig(network={**network, "weights": "imagenet"})) is None
 
 
+def test_the_contents_of_a_folder_of_weights_are_too(tmp_path: Path) -> None:
+    network = {"name": "file", "weights": str(tmp_path / "net"), "input_range": (0.0, 1.0)}
+    training = TrainingConfig(network=network, epochs=0)
+    assert weights_digest(training) is None
+    (tmp_path / "net" / "variables").mkdir(parents=True)
+    digests = []
+    for name in ("saved_model.pb", "variables/a", "variables/b"):
+        (tmp_path / "net" / name).write_bytes(b"abc")
+        digests.append(weights_digest(training))
+    assert len(set(digests)) == 3
+    (tmp_path / "net" / "variables" / "b").write_bytes(b"abd")
+    assert weights_digest(training) not in digests
+
+
+def test_the_package_of_a_face_network_is_looked_for_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.path", [])
+    with pytest.raises(FileNotFoundError, match=r"pip install 'faceauth\[faces\]'"):
+        weights_digest(TrainingConfig(network={"name": "dlib_resnet"}, epochs=0))
+
+
 def test_a_run_fn_that_exports_nothing_fails_the_component(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="failed to generate model"):
         do(tmp_path, "export_nothing")

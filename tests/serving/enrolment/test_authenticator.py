@@ -7,7 +7,9 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from faces import DLIB_150
 from serving.client import Client, Endpoint
 from serving.client.cli import main
 from serving.enrolment import (
@@ -19,7 +21,7 @@ from serving.enrolment import (
     TemplateStore,
     new_key,
 )
-from serving.framing import FaceFramer
+from serving.sent_photos import send_photo
 
 KEY = new_key()
 
@@ -164,54 +166,150 @@ def test_the_commands_tell_and_exit_by_the_decision(command):
     assert code == 1
     assert out.startswith("different people (score 0.")
     assert command("status") == (0, "faceauth 1 AVAILABLE\n", "")
-    assert command("enroll", "ada", "1.png", "--no-frame")[1] == "enrolled ada with 1 templates\n"
-    assert command("authenticate", "ada", "1.png", "--no-frame")[0] == 0
-    assert command("authenticate", "ada", "2.png", "--no-frame")[0] == 1
-    code, out, _ = command("identify", "1.png", "--json", "--no-frame")
+    assert command("enroll", "ada", "1.png")[1] == "enrolled ada with 1 templates\n"
+    assert command("authenticate", "ada", "1.png")[0] == 0
+    assert command("authenticate", "ada", "2.png")[0] == 1
+    code, out, _ = command("identify", "1.png", "--json")
     assert code == 0
     assert json.loads(out)["id"] == "ada"
-    assert command("identify", "2.png", "--no-frame")[1].startswith("nobody enrolled")
-    _, out, _ = command("identify", "2.png", "--top", "3", "--no-frame")
+    assert command("identify", "2.png")[1].startswith("nobody enrolled")
+    _, out, _ = command("identify", "2.png", "--top", "3")
     assert out.splitlines()[1].startswith("1. ada (score 0.")
-    assert (
-        command("identify", "2.png", "--no-frame", "--top", "2", "--min_score", "1")[1].count("\n")
-        == 1
-    )
-    code, _, err = command("identify", "1.png", "--max_fpir", "0.01", "--no-frame")
+    assert command("identify", "2.png", "--top", "2", "--min_score", "1")[1].count("\n") == 1
+    code, _, err = command("identify", "1.png", "--max_fpir", "0.01")
     assert code == 2
     assert "this model does not know how often strangers are mistaken" in err
     assert command("forget", "ada")[1] == "forgot ada: 1 templates deleted\n"
-    code, _, err = command("authenticate", "ada", "1.png", "--no-frame")
+    code, _, err = command("authenticate", "ada", "1.png")
     assert code == 2
     assert "nobody is enrolled" in err
 
 
-def test_photos_are_framed_where_people_are_enrolled(command, tmp_path, face_in_room):
-    for at in (0, 300):
-        face_in_room(at).save(tmp_path / f"at-{at}.png")
-    assert command("enroll", "ada", "at-0.png")[1] == "enrolled ada with 1 templates\n"
-    code, out, _ = command("embed", "at-300.png", "--frame")
+NOTE = "note: the model takes photos as they are: no face is looked for\n"
+
+
+@pytest.fixture
+def photos(tmp_path, face_in_room):
+    """The same drawn face at two places of a room, and twice."""
+    left, right = face_in_room(0), face_in_room(300)
+    left.save(tmp_path / "left.png")
+    right.save(tmp_path / "right.webp", lossless=True)
+    both = left.copy()
+    both.paste(right.crop((300, 100, 540, 340)), (300, 100))
+    both.save(tmp_path / "both.png")
+
+
+def test_the_face_is_what_is_compared(command, photos, face_server, tmp_path):
+    served = ("--url", face_server.rest_url)
+    code, out, err = command("verify", "left.png", "right.webp", "--json", *served)
+    assert (code, err) == (0, "")
+    left, right = json.loads(out)["boxes"]
+    np.testing.assert_allclose(np.subtract(right, left), (300, 0, 300, 0), atol=3)
+    code, out, _ = command("embed", "right.webp", *served)
     assert code == 0
-    (tmp_path / "framed.jpg").write_bytes(FaceFramer().frame(tmp_path / "at-300.png"))
-    expected = json.loads(command("embed", "framed.jpg")[1])["embedding"]
-    np.testing.assert_allclose(json.loads(out)["embedding"], expected, atol=1e-6)
-    assert command("embed", "at-300.png")[1] != out
-    code, _, err = command("authenticate", "ada", "1.png")
-    assert code == 2
-    assert "1.png: No face was found" in err
-    assert "--no-frame" in err
+    [sent] = send_photo(tmp_path / "right.webp", DLIB_150)
+    (tmp_path / "aligned.png").write_bytes(sent.content)
+    expected = json.loads(command("embed", "aligned.png", "--as_is", *served)[1])
+    np.testing.assert_allclose(json.loads(out)["embedding"], expected["embedding"], atol=1e-6)
+    assert json.loads(out)["box"] == pytest.approx(list(sent.box))
+    assert "box" not in expected
+    assert command("enroll", "ada", "left.png", *served)[1] == "enrolled ada with 1 templates\n"
+    assert command("authenticate", "ada", "right.webp", *served)[0] == 0
+    assert command("identify", "right.webp", *served)[1].startswith("ada (")
 
 
-def test_a_folder_of_photos_is_framed(command, tmp_path, face_in_room):
-    (tmp_path / "photos").mkdir()
-    face_in_room(200).save(tmp_path / "photos" / "1.png")
-    (tmp_path / "photos" / "2.jpg").write_bytes(b"hello")
+def test_of_several_faces(command, photos, face_server):
+    served = ("--url", face_server.rest_url)
+    for arguments in (
+        ("verify", "both.png", "left.png"),
+        ("authenticate", "ada", "both.png"),
+        ("embed", "both.png"),
+    ):
+        code, out, err = command(*arguments, *served)
+        assert (code, out) == (2, "")
+        assert err.startswith("error: both.png: There are 2 faces")
+        assert err.count("\n") == 1
+    assert command("verify", "both.png", "left.png", "--face", "largest", *served)[0] == 0
+    lines = command("embed", "both.png", "left.png", "--face", "all", *served)[1].splitlines()
+    assert [json.loads(line)["image"] for line in lines] == ["both.png", "both.png", "left.png"]
+    assert len(command("embed", "both.png", "--face", "1", *served)[1].splitlines()) == 1
+    for wrong in ("0", "none"):
+        with pytest.raises(SystemExit):
+            command("embed", "both.png", "--face", wrong)
+    with pytest.raises(SystemExit):
+        command("verify", "both.png", "left.png", "--face", "all")
+
+
+def test_a_photo_without_a_face_is_named(command, face_server):
+    code, out, err = command("authenticate", "ada", "1.png", "--url", face_server.rest_url)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: 1.png: No face was found.")
+
+
+def test_a_model_that_names_no_canvas_gets_photos_as_they_are_and_it_is_said(command, photos):
+    assert command("verify", "1.png", "1.png")[2] == NOTE
+    assert command("verify", "1.png", "1.png", "--as_is")[2] == ""
+    # No model decodes WebP; what it holds is sent as PNG.
+    assert command("embed", "right.webp")[0] == 0
+
+
+def test_a_folder_of_photos_is_framed(command, tmp_path, face_in_room, face_base):
+    (tmp_path / "photos/Ada").mkdir(parents=True)
+    face_in_room(200).save(tmp_path / "photos/Ada/1.png")
     code, out, err = command("frame", "photos", "faces")
-    assert (code, out) == (0, "the faces are in faces; 1 photos are not used\n")
-    assert "2 of 2 photos" in err
-    assert "2.jpg: This is not a photo" in err
-    assert [path.name for path in (tmp_path / "faces").iterdir()] == ["1.png.jpg"]
+    assert (code, err) == (0, "1 of 1 files\n")
+    assert out == "1 faces of 1 photos are in faces (1 photos made now); 0 files are not used\n"
+    assert Image.open(tmp_path / "faces/Ada/1.png").size == (150, 150)
+    (tmp_path / "photos/Ada/2.jpg").write_bytes(b"hello")
+    code, out, err = command("frame", "photos", "faces", "--model", str(face_base))
+    assert code == 3
+    assert "(0 photos made now); 1 files are not used" in out
+    assert "not used: not_a_photo: 1, such as Ada/2.jpg: This is not a photo" in err
+    assert command("frame", "photos", "wide", "--canvas", "lfw")[0] == 3
+    assert Image.open(tmp_path / "wide/Ada/1.png").size == (250, 250)
+    (tmp_path / "photos/Ada/1.png").unlink()
+    code, out, err = command("frame", "photos", "faces")
+    assert code == 2
+    assert "gone: Ada/1.png" in err
     assert command("frame", "photos", "photos")[0] == 2
+    assert command("frame", "photos", "faces", "--canvas", "round")[0] == 2
+
+
+def test_verify_in_process_needs_no_server(command, photos, face_base, toy_base, monkeypatch):
+    monkeypatch.setenv("FACEAUTH_URL", "http://127.0.0.1:9")
+    model = ("--model", str(face_base))
+    code, out, err = command("verify", "left.png", "right.webp", *model)
+    assert (code, err) == (0, "")
+    assert out.startswith("same person (score 0.")
+    code, out, err = command("verify", "left.png", "1.png", *model)
+    assert (code, out) == (2, "")
+    assert err == (
+        "error: 1.png: No face was found. Look into the camera, with all of your face in the "
+        "picture.\n"
+    )
+    code, _, err = command("verify", "1.png", "2.png", "--model", str(toy_base))
+    assert (code, err) == (1, NOTE)
+    assert command("verify", "1.png", "2.png", "--as_is", *model)[0] == 1
+
+
+def test_verify_in_process_says_what_cannot_be_decided(command, photos, tmp_path, face_base):
+    (tmp_path / "odd/1").mkdir(parents=True)
+    (tmp_path / "odd/1/saved_model.pb").write_bytes(b"hello")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "none.png").write_bytes(b"hello")
+    for a, model, says in (
+        ("1.png", "odd", "is not a model of this project"),
+        ("1.png", "empty", "neither a SavedModel nor a folder of versions"),
+        ("1.png", "./nowhere", "neither a SavedModel nor a folder of versions"),
+        ("missing.png", str(face_base), "missing.png"),
+        ("empty", str(face_base), "empty: This is not a file."),
+        ("none.png", str(face_base), "none.png: This is not a photo"),
+    ):
+        code, out, err = command("verify", a, "1.png", "--model", model)
+        assert (code, out) == (2, "")
+        assert says in err
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
 
 
 def test_embed_prints_lines_or_writes_an_array(command, toy_model, png, tmp_path):
@@ -234,13 +332,14 @@ def test_errors_are_one_line_and_exit_code_2(command, monkeypatch):
         (("verify", "1.png", "1.png", "--version", "7"), "faceauth status"),
     ):
         code, out, err = command(*arguments)
+        err = err.removeprefix(NOTE)
         assert code == 2
         assert says in err
         assert err.startswith("error: ")
         assert err.count("\n") == 1
         assert out == ""
     monkeypatch.delenv("FACEAUTH_TEMPLATE_KEY")
-    assert "faceauth new-key" in command("enroll", "ada", "1.png", "--no-frame")[2]
+    assert "faceauth new-key" in command("enroll", "ada", "1.png")[2]
     code, key, _ = command("new-key")
     assert code == 0
     TemplateCipher(key.strip())

@@ -1,6 +1,7 @@
 """The page, served on a free port by a thread, on the toy model."""
 
 import io
+import json
 import socket
 import threading
 import time
@@ -12,16 +13,27 @@ from PIL import Image
 
 from serving.client import Client, Endpoint
 from serving.enrolment import Authenticator, TemplateCipher, TemplateStore, new_key
-from serving.framing import FaceFramer
 from serving.web.app import web_app
+from serving.web.served_model import ServedModel
+
+# What the decision of the served model rests on, as the page tells it.
+DECISION = {
+    "rates_95": {"fmr": [0.0005, 0.0002, 0.001]},
+    "calibrated_on": {"people": 411, "couples": 51284},
+}
 
 
 @contextmanager
-def served(toy_server, tmp_path, frame):
+def served(model_server, tmp_path):
+    """The page on a server's model; what is beside the models is in a folder of its own."""
+    extra = tmp_path / "models" / "1" / "assets.extra"
+    extra.mkdir(parents=True)
+    (extra / "decision.json").write_text(json.dumps(DECISION))
     store = TemplateStore(f"sqlite:///{tmp_path}/web.db", TemplateCipher(new_key()))
     listening = socket.create_server(("127.0.0.1", 0))
-    with Client(Endpoint(toy_server.rest_url)) as client:
-        app = web_app(Authenticator(client, store), frame)
+    with Client(Endpoint(model_server.rest_url)) as client:
+        facts = ServedModel(client, tmp_path / "models").facts
+        app = web_app(Authenticator(client, store), facts)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -36,14 +48,14 @@ def served(toy_server, tmp_path, frame):
 @pytest.fixture
 def page_url(toy_server, tmp_path):
     """The page's address; its store is empty at first. Photos are compared as they are."""
-    with served(toy_server, tmp_path, None) as url:
+    with served(toy_server, tmp_path) as url:
         yield url
 
 
 @pytest.fixture
-def framing_page_url(toy_server, tmp_path):
-    """The address of a page that looks for faces."""
-    with served(toy_server, tmp_path, FaceFramer().frame) as url:
+def face_page_url(face_server, tmp_path):
+    """The address of a page on a model that wants aligned faces."""
+    with served(face_server, tmp_path) as url:
         yield url
 
 

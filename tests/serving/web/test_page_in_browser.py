@@ -1,7 +1,14 @@
-"""The page in a real headless browser: files, a fake webcam, the keyboard and a phone's screen."""
+"""The page in a real headless browser: files, a fake webcam, the keyboard and a phone's screen.
 
+A picture of every state is written to the folder that ``FACEAUTH_SCREENSHOTS`` names, to be looked
+at; without it, to a temporary one.
+"""
+
+import base64
 import io
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,8 +61,9 @@ def browser(tmp_path_factory):
 class Page:
     """What a person does on the page, and sees."""
 
-    def __init__(self, browser, url):
+    def __init__(self, browser, url, pictures):
         self.browser = browser
+        self.pictures = pictures
         browser.get(url)
 
     def find(self, name):
@@ -80,19 +88,38 @@ class Page:
         return self.find("message").text
 
     def wait(self, condition):
-        WebDriverWait(self.browser, 30).until(lambda _: condition())
+        WebDriverWait(self.browser, 60).until(lambda _: condition())
 
     def says(self, text):
         self.wait(lambda: text in self.message())
         return self.message()
 
+    def captions(self, which):
+        figures = self.browser.find_elements(By.CSS_SELECTOR, f"#{which}-photos figcaption")
+        return [figure.text for figure in figures]
+
+    def picture(self, name):
+        """Writes a picture of the whole page."""
+        size = self.browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        options = {"captureBeyondViewport": True, "clip": clip}
+        shot = self.browser.execute_cdp_cmd("Page.captureScreenshot", options)
+        (self.pictures / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    named = os.environ.get("FACEAUTH_SCREENSHOTS")
+    folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
 
 @pytest.fixture
-def page(browser, page_url):
+def opened(browser, pictures):
+    """Opens the page at an address; at the end, nothing may have been blocked or have failed."""
     browser.set_window_size(1000, 900)
-    page = Page(browser, page_url)
-    yield page
-    # A blocked resource or an error of the script would be here.
+    yield lambda url: Page(browser, url, pictures)
     severe = [
         entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"
     ]
@@ -100,9 +127,35 @@ def page(browser, page_url):
 
 
 @pytest.fixture
-def framing_page(browser, framing_page_url):
-    browser.set_window_size(1000, 900)
-    return Page(browser, framing_page_url)
+def page(opened, page_url):
+    return opened(page_url)
+
+
+@pytest.fixture
+def face_page(opened, face_page_url):
+    return opened(face_page_url)
+
+
+@pytest.fixture
+def rooms(tmp_path, face_in_room):
+    """Files: a face at two places of a room, two faces, one far away, none, and in the dark."""
+    left, right = face_in_room(40), face_in_room(330)
+    face = left.crop((40, 100, 280, 340))
+    wall = Image.new("RGB", (640, 480), (128, 128, 128))
+    far, both = wall.copy(), left.copy()
+    far.paste(face.resize((100, 100)), (300, 200))
+    both.paste(face, (330, 100))
+    made = {
+        "left": left,
+        "right": right,
+        "both": both,
+        "far": far,
+        "none": Image.effect_noise((640, 480), 60).convert("RGB"),
+        "dark": Image.new("RGB", (640, 480), (4, 4, 4)),
+    }
+    for name, image in made.items():
+        image.save(tmp_path / f"{name}.png")
+    return {name: tmp_path / f"{name}.png" for name in made}
 
 
 @pytest.fixture
@@ -127,6 +180,11 @@ def photos(tmp_path, png, face):
     return {name: tmp_path / f"{name}.png" for name in files}
 
 
+def phone(browser):
+    size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
 def loaded(image):
     return image.get_property("naturalWidth") > 0
 
@@ -147,7 +205,9 @@ def test_with_files(page, photos):
     page.choose("authenticate", photos["bob"])
     page.click("authenticate")
     page.says("Rejected")
-    assert float(page.find("meter").get_attribute("value")) < 0.5
+    assert float(page.find("meter").get_attribute("aria-valuenow")) < 0.5
+    assert page.find("verdict").text == "Rejected"
+    page.picture("rejected")
     page.click("forget")
     page.says("Forgotten")
     page.click("authenticate")
@@ -158,13 +218,14 @@ def test_with_files(page, photos):
     ("name", "says"),
     [("dark", "too dark"), ("blurred", "too blurred"), ("small", "too small (40 x 40)")],
 )
-def test_an_unusable_photo_is_said_and_marked(page, photos, name, says):
+def test_an_unusable_photo_is_said_and_marked(page, photos, browser, name, says):
     page.type_id("ada")
     page.choose("enroll", photos["ada"], photos[name])
     page.click("enroll")
     page.says(says)
-    marked = ["bad" in image.get_attribute("class") for image in page.images("enroll")]
-    assert marked == [False, True]
+    figures = browser.find_elements(By.CSS_SELECTOR, "#enroll-photos figure")
+    assert ["bad" in figure.get_attribute("class") for figure in figures] == [False, True]
+    assert says in page.captions("enroll")[1]
 
 
 def test_what_is_missing_is_said(page, photos):
@@ -201,7 +262,7 @@ def test_with_the_keyboard_alone(page, photos, browser):
 
     press(Keys.TAB)
     seen = []
-    for _ in range(9):
+    for _ in range(8):
         seen.append(focused())
         if focused() == "id":
             press("ada")
@@ -223,32 +284,95 @@ def test_with_the_keyboard_alone(page, photos, browser):
         "enroll-camera",
         "enroll-clear",
         "enroll",
-        "forget",
         "authenticate-files",
         "authenticate-camera",
         "authenticate",
     ]
 
 
-def test_the_face_is_found_in_a_larger_photo_and_shown(
-    framing_page, photos, tmp_path, face_in_room
-):
-    for name, at in (("left", 20), ("right", 330)):
-        face_in_room(at).save(tmp_path / f"{name}.png")
-    page = framing_page
+def test_what_was_found_is_drawn_and_the_faces_stand_side_by_side(face_page, rooms, browser):
+    page = face_page
+    page.picture("start")
     page.type_id("ada")
-    page.choose("enroll", tmp_path / "left.png")
-    page.choose("authenticate", tmp_path / "right.png")
-    for which, says in (("enroll", "Enrolled with 1 photo."), ("authenticate", "score")):
-        [image] = page.images(which)
-        page.wait(lambda image=image: image.get_property("naturalWidth") == 640)
-        page.click(which)
-        page.says(says)
-        page.wait(lambda image=image: image.get_property("naturalWidth") not in (0, 640))
-        assert image.get_property("naturalWidth") == image.get_property("naturalHeight")
-    page.choose("authenticate", photos["bob"])  # blocks, and no face
+    page.choose("enroll", rooms["left"])
+    page.wait(lambda: page.captions("enroll") == ["Good"])
+    [box] = browser.find_elements(By.CSS_SELECTOR, "#enroll-photos rect")
+    assert 40 < float(box.get_attribute("x")) < 160
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#enroll-photos circle")) == 5
+    page.click("enroll")
+    page.says("Enrolled with 1 photo.")
+    page.picture("enrolled")
+    page.choose("authenticate", rooms["right"])
     page.click("authenticate")
-    page.says("No face was found")
+    page.says("Accepted")
+    faces = browser.find_elements(By.CSS_SELECTOR, "#pair img")
+    assert [face.get_property("naturalWidth") for face in faces] == [150, 150]
+    assert page.find("verdict").text == "Accepted"
+    assert "1 in 2,000" in page.find("strangers").text
+    assert "51,284 couples of 411 people" in page.find("strangers").text
+    page.picture("accepted")
+    dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    page.picture("accepted-dark")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    phone(browser)
+    page.picture("accepted-phone")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "caption", "says"),
+    [
+        ("none", "No face", "No face was found"),
+        ("dark", "Dark", "too dark"),
+        ("both", "Several faces", "There are 2 faces"),
+    ],
+)
+def test_a_photo_that_is_not_good_enough_says_why(face_page, rooms, name, caption, says):
+    page = face_page
+    page.type_id("ada")
+    page.choose("enroll", rooms["left"], rooms[name])
+    page.wait(lambda: all(page.captions("enroll")))
+    assert page.captions("enroll")[1].startswith(caption)
+    page.click("enroll")
+    page.says(says)
+    page.picture(f"not-usable-{name}")
+
+
+def test_the_camera_gives_advice(face_page, rooms, browser):
+    """What the camera sees is drawn by the test."""
+    page = face_page
+    browser.execute_script(
+        """
+        const canvas = document.createElement("canvas");
+        canvas.width = 640; canvas.height = 480;
+        const context = canvas.getContext("2d");
+        window.scene = new Image();
+        setInterval(() => context.drawImage(window.scene, 0, 0, 640, 480), 50);
+        navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(20);
+        """
+    )
+
+    def scene(name):
+        url = "data:image/png;base64," + base64.b64encode(rooms[name].read_bytes()).decode()
+        browser.execute_script("window.scene.src = arguments[0]", url)
+
+    scene("none")
+    page.click("authenticate-camera")
+    for name, says in (
+        ("none", "No face was found"),
+        ("dark", "too dark"),
+        ("far", "closer"),
+        ("both", "There are 2 faces"),
+        ("left", "Good. Hold still."),
+    ):
+        scene(name)
+        page.wait(lambda says=says: says in page.find("guide").text)
+        page.picture(f"camera-{name}")
+    assert browser.find_elements(By.CSS_SELECTOR, "#video-marks rect")
+    page.click("shoot")
+    page.wait(lambda: page.captions("authenticate") == ["Good"])
+    assert not page.find("camera").is_displayed()
 
 
 def test_escape_closes_the_camera_and_gives_the_focus_back(page, browser):
@@ -260,8 +384,7 @@ def test_escape_closes_the_camera_and_gives_the_focus_back(page, browser):
 
 
 def test_on_a_phone_nothing_is_cut_off_and_buttons_can_be_hit(page, photos, browser):
-    size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    phone(browser)
     try:
         page.choose("enroll", photos["ada"], photos["bob"], photos["ada"])
         width = browser.execute_script("return document.documentElement.scrollWidth")

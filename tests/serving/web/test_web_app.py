@@ -1,13 +1,9 @@
-import asyncio
 import base64
 import io
 
 import httpx
 import pytest
-from PIL import Image, ImageFilter
-
-from serving.framing import FaceFramer
-from serving.web.app import web_app
+from PIL import Image
 
 
 @pytest.fixture
@@ -24,11 +20,20 @@ def text(content):
 
 def test_enrol_authenticate_and_forget(call, face):
     one, other = text(face(1)), text(face(2))
-    assert call("enroll", id=" ada ", photos=[one, one]).json() == {"templates": 2}
+    seen = {"width": 96, "height": 96, "usable": True, "state": "ok", "message": ""}
+    answer = call("enroll", id=" ada ", photos=[one, one]).json()
+    assert answer == {"templates": 2, "photos": [seen, seen]}
     answer = call("authenticate", id="ada", photos=[one]).json()
     assert answer["accepted"] is True
     assert answer["threshold"] == 0.5
     assert answer["templates"] == 2
+    assert answer["strangers"] == {
+        "rate": 0.0005,
+        "low": 0.0002,
+        "high": 0.001,
+        "people": 411,
+        "couples": 51284,
+    }
     answer = call("authenticate", id="ada", photos=[other]).json()
     assert answer["accepted"] is False
     assert answer["score"] < 0.5
@@ -43,54 +48,32 @@ def test_the_unusable_photo_is_named(call, face):
     Image.new("L", (100, 100)).save(buffer, "PNG")
     answer = call("enroll", id="ada", photos=[text(face(1)), text(buffer.getvalue())])
     assert answer.status_code == 422
-    assert answer.json() == {
-        "error": "The photo is too dark. Turn towards the light.",
-        "photo": 1,
-    }
+    body = answer.json()
+    assert body["error"] == "The photo is too dark. Turn towards the light."
+    assert body["photo"] == 1
+    assert body["look"]["state"] == "too_dark"
 
 
-class Enrolled:
-    """Keeps what it is given to enrol."""
-
-    def __init__(self):
-        self.photos = []
-
-    def enroll(self, identity, photos):
-        self.photos += photos
-        return len(photos)
-
-
-def test_what_is_around_the_face_is_compared(face_in_room):
-    framer, enrolled = FaceFramer(), Enrolled()
-    app = web_app(enrolled, framer.frame)
-
-    async def post(content):
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
-            return await client.post("/api/enroll", json=content)
-
-    def enroll(image):
+def test_the_aligned_face_is_what_is_compared(face_page_url, face_in_room):
+    def call(action, image, **content):
         buffer = io.BytesIO()
         image.save(buffer, "PNG")
-        content = {"id": "ada", "photos": [text(buffer.getvalue())]}
-        return buffer.getvalue(), asyncio.run(post(content))
+        content["photos"] = [text(buffer.getvalue())]
+        return httpx.post(f"{face_page_url}/api/{action}", json=content, timeout=60)
 
-    room = Image.new("RGB", (640, 480), (128, 128, 128))
-    photo = face_in_room(300)
-    content, answer = enroll(photo)
-    assert answer.json() == {"templates": 1, "faces": [text(framer.frame(content))]}
-    assert enrolled.photos == [framer.frame(content)]
-    # A blank wall is sharp nowhere; in a sharp picture without a face, the face is what is missing.
-    for picture, says in (
-        (room, "too blurred"),
-        (room.point(lambda value: value // 16), "too dark"),
-        (Image.effect_noise((640, 480), 80), "No face was found"),
-        (photo.filter(ImageFilter.GaussianBlur(8)), "blurred"),
-    ):
-        _, answer = enroll(picture)
-        assert answer.status_code == 422
-        assert says in answer.json()["error"]
-    assert len(enrolled.photos) == 1
+    look = call("look", face_in_room(300)).json()
+    assert look["looks_for_faces"] is True
+    assert (look["width"], look["height"], look["usable"]) == (640, 480, True)
+    assert 300 < look["box"][0] < look["landmarks"][2][0] < look["box"][2] < 540
+    content = base64.b64decode(look["aligned"])
+    assert Image.open(io.BytesIO(content)).size == (150, 150)
+    assert call("enroll", face_in_room(0), id="ada").json()["templates"] == 1
+    assert call("authenticate", face_in_room(300), id="ada").json()["accepted"] is True
+    answer = call("enroll", Image.effect_noise((640, 480), 80), id="ada")
+    assert answer.status_code == 422
+    assert answer.json()["look"]["state"] == "no_face"
+    assert "No face was found" in answer.json()["error"]
+    assert "too dark" in call("enroll", Image.new("RGB", (640, 480)), id="ada").json()["error"]
 
 
 @pytest.mark.parametrize(
