@@ -59,8 +59,9 @@ def choose(faces: list[Face], which: str | int) -> list[Face]:
     Args:
         faces: All of a photo.
         which: ``only`` takes the one face of a photo of one person, and refuses where another is
-            nearly as large, as a login must; ``largest`` takes the largest; ``all`` takes all that
-            are good enough; a number that many of the largest.
+            nearly as large, as a login must; ``largest`` takes the largest; ``central`` the one
+            nearest to the middle of the photo, whom a picture that was cut out is of; ``all`` takes
+            all that are good enough; a number that many of the largest.
 
     Raises:
         PhotoError: There is none (``NoFace``), or the one asked for is not good enough
@@ -80,7 +81,10 @@ def choose(faces: list[Face], which: str | int) -> list[Face]:
             "are needed). Face the camera, in better light.",
             confidence=surest,
         )
-    sure.sort(key=lambda face: face.height, reverse=True)
+    if which == "central":
+        sure.sort(key=_off_centre)
+    else:
+        sure.sort(key=lambda face: face.height, reverse=True)
     if which == "only" and len(sure) > 1 and sure[1].height >= _AS_LARGE * sure[0].height:
         count = sum(face.height >= _AS_LARGE * sure[0].height for face in sure)
         raise SeveralFaces(
@@ -96,13 +100,19 @@ def choose(faces: list[Face], which: str | int) -> list[Face]:
 
 
 def _number(which: str | int) -> int | None:
-    if which in ("only", "largest"):
+    if which in ("only", "largest", "central"):
         return 1
     if which == "all":
         return None
     if isinstance(which, int) and which >= 1:
         return which
-    raise ValueError(f"which is {which!r}; it must be only, largest, all or a number from 1 on")
+    raise ValueError(
+        f"which is {which!r}; it must be only, largest, central, all or a number from 1 on"
+    )
+
+
+def _off_centre(face: Face) -> float:
+    return float(np.linalg.norm(face.landmarks.mean(axis=0) - np.array(face.photo_size) / 2))
 
 
 def _fault(face: Face) -> PhotoError | None:

@@ -54,8 +54,10 @@ class DataConfig(Section):
     # ``lfw`` as LFW's own pictures have theirs, ``dlib_150`` as network dlib_resnet wants them.
     # ``none``: the images show aligned faces already, as LFW's and the drawn ones do.
     align: Literal["none", "lfw", "dlib_150"] = "lfw"
-    # Which face of a photo that shows several; with ``only`` such a photo is quarantined.
-    face: Literal["largest", "only"] = "largest"
+    # Which face of a photo that shows several: the largest, the one nearest to the middle (for
+    # pictures that were cut out around somebody, as LFW's), or none: with ``only`` such a photo is
+    # quarantined.
+    face: Literal["largest", "central", "only"] = "largest"
     image_list: str | None = None
     # "hash": by a hash of the identity. "given": as the list's column "split" says.
     split: Literal["hash", "given"] = "hash"

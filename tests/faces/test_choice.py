@@ -1,5 +1,7 @@
 """Which face of a photo is meant, and whether it will do."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,7 @@ def test_of_an_album_only_what_is_good_enough():
 
 @pytest.mark.parametrize("which", [0, -1, "first", 1.5, None])
 def test_another_choice(which):
-    with pytest.raises(ValueError, match="it must be only, largest, all or a number"):
+    with pytest.raises(ValueError, match="it must be only, largest, central, all or a number"):
         choose([face()], which)
 
 
@@ -80,3 +82,12 @@ def test_height_from_landmarks():
     # Between the eyes at (50, 40), between the corners of the mouth at (80, 80): 50 apart.
     landmarks = np.array([(40, 40), (60, 40), (0, 0), (75, 80), (85, 80)], np.float32)
     assert height_of(landmarks) == pytest.approx(1.9 * 50)
+
+
+def test_the_central_face_is_the_one_nearest_to_the_middle():
+    large, small = face(height=200), face(height=80)
+    # The middle of the photo is at (320, 240).
+    large = dataclasses.replace(large, landmarks=large.landmarks * 0 + np.array((100, 100)))
+    small = dataclasses.replace(small, landmarks=small.landmarks * 0 + np.array((330, 250)))
+    assert choose([large, small], "central")[0] is small
+    assert choose([large, small], "largest")[0] is large
