@@ -30,7 +30,7 @@ from serving.client.calls import (
     verify_calls,
 )
 from serving.client.endpoint import Endpoint
-from serving.client.errors import InvalidRequestError, ServingError
+from serving.client.errors import ServingError
 from serving.client.retry import RetryPolicy, retrying, retrying_async
 from serving.client.search_space import SearchSpace
 
@@ -129,12 +129,8 @@ class Client:
         None of a model without that signature, as earlier ones are.
         """
         call = operating_point_call(max_fmr)
-        try:
-            return operating_point(self.endpoint.url, call, self._predict(call))
-        except InvalidRequestError as error:
-            if lacks_signature(error):
-                return None
-            raise
+        outputs = self._predict_if_known(call)
+        return None if outputs is None else operating_point(self.endpoint.url, call, outputs)
 
     def search_space(self, size: int) -> SearchSpace | None:
         """Returns where embeddings of ``size`` numbers lie so that products rank them.
@@ -142,12 +138,8 @@ class Client:
         None of a model whose comparison is no product, and of earlier ones.
         """
         call = search_space_call(size)
-        try:
-            return search_space(self.endpoint.url, call, self._predict(call))
-        except InvalidRequestError as error:
-            if lacks_signature(error):
-                return None
-            raise
+        outputs = self._predict_if_known(call)
+        return None if outputs is None else search_space(self.endpoint.url, call, outputs)
 
     def canvas(self) -> "FaceCanvas | None":
         """Returns how the model wants its faces; None for one that takes photos as they are.
@@ -157,14 +149,9 @@ class Client:
         version = self.endpoint.version
         if version not in self._canvases:
             call = canvas_call()
-            try:
-                outputs = self._predict(call)
-            except ServingError as error:
-                if not lacks_signature(error):
-                    raise
-                self._canvases[version] = None
-            else:
-                self._canvases[version] = canvas(self.endpoint.url, call, outputs)
+            outputs = self._predict_if_known(call)
+            said = None if outputs is None else canvas(self.endpoint.url, call, outputs)
+            self._canvases[version] = said
         return self._canvases[version]
 
     def status(self) -> list[VersionState]:
@@ -200,6 +187,15 @@ class Client:
 
     def _comparisons(self, call: Call) -> list[Comparison]:
         return comparisons(self.endpoint.url, call, self._predict(call))
+
+    def _predict_if_known(self, call: Call) -> Tensors | None:
+        """The answer, or None of a model that has no such signature."""
+        try:
+            return self._predict(call)
+        except ServingError as error:
+            if lacks_signature(error):
+                return None
+            raise
 
     def _predict(self, call: Call) -> Tensors:
         return self._call(lambda left_s: self._transport.predict(call, left_s))
@@ -250,36 +246,23 @@ class AsyncClient:
     async def operating_point(self, max_fmr: float) -> OperatingPoint | None:
         """See ``Client.operating_point``."""
         call = operating_point_call(max_fmr)
-        try:
-            return operating_point(self.endpoint.url, call, await self._predict(call))
-        except InvalidRequestError as error:
-            if lacks_signature(error):
-                return None
-            raise
+        outputs = await self._predict_if_known(call)
+        return None if outputs is None else operating_point(self.endpoint.url, call, outputs)
 
     async def search_space(self, size: int) -> SearchSpace | None:
         """See ``Client.search_space``."""
         call = search_space_call(size)
-        try:
-            return search_space(self.endpoint.url, call, await self._predict(call))
-        except InvalidRequestError as error:
-            if lacks_signature(error):
-                return None
-            raise
+        outputs = await self._predict_if_known(call)
+        return None if outputs is None else search_space(self.endpoint.url, call, outputs)
 
     async def canvas(self) -> "FaceCanvas | None":
         """See ``Client.canvas``."""
         version = self.endpoint.version
         if version not in self._canvases:
             call = canvas_call()
-            try:
-                outputs = await self._predict(call)
-            except ServingError as error:
-                if not lacks_signature(error):
-                    raise
-                self._canvases[version] = None
-            else:
-                self._canvases[version] = canvas(self.endpoint.url, call, outputs)
+            outputs = await self._predict_if_known(call)
+            said = None if outputs is None else canvas(self.endpoint.url, call, outputs)
+            self._canvases[version] = said
         return self._canvases[version]
 
     async def status(self) -> list[VersionState]:
@@ -315,6 +298,15 @@ class AsyncClient:
 
     async def _comparisons(self, call: Call) -> list[Comparison]:
         return comparisons(self.endpoint.url, call, await self._predict(call))
+
+    async def _predict_if_known(self, call: Call) -> Tensors | None:
+        """The answer, or None of a model that has no such signature."""
+        try:
+            return await self._predict(call)
+        except ServingError as error:
+            if lacks_signature(error):
+                return None
+            raise
 
     async def _predict(self, call: Call) -> Tensors:
         return await self._call(lambda left_s: self._transport.predict(call, left_s))
