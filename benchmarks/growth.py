@@ -35,7 +35,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--pairs", type=int, nargs="+", default=MANY_PAIRS)
     parser.add_argument("--with-images", type=int, default=IMAGES, help="while pairs grow")
     parser.add_argument("--with-pairs", type=int, default=PAIRS, help="while images grow")
-    parser.add_argument("--networks", nargs="+", choices=("reference", "default"))
+    parser.add_argument(
+        "--networks", nargs="+", choices=("reference", "default"), default=("reference", "default")
+    )
     parser.add_argument("--work", type=Path, help="folder for temporary files, some 1 GB")
     options = parser.parse_args(argv)
     with workplace(options.work) as work:
@@ -49,11 +51,11 @@ def main(argv: list[str] | None = None) -> None:
             for sizes in tables.values()
             for images, pairs in sizes
         }
-        for name, config in networks().items():
-            if options.networks and name not in options.networks:
-                continue
+        for name in options.networks:
+            config = networks()[name]
             model = str(work / name)
-            measured(WAYS, "make_model", folder=model, **config)
+            given = {key: config[key] for key in ("image", "training")}
+            measured(WAYS, "make_model", folder=model, **given)
             for grows, sizes in tables.items():
                 px = config["image"]["size"]
                 print(f"\nMore {grows}: PairScorer, {name} network, {px} px; {source.name}")

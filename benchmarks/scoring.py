@@ -25,17 +25,19 @@ BATCHES = (16, 32, 64, 128, 256)
 # Images that each of them is tried on.
 TRIAL = 1_024
 
-CONFIGS = {"reference": "lfw_reference", "default": "lfw"}
+CONFIGS = {"reference": "lfw_reference", "default": "lfw", "transfer": "lfw_transfer"}
 
 
 def networks() -> dict[str, dict[str, Any]]:
-    """What is measured: the sections ``image`` and ``training`` of each, as JSON can hold them."""
+    """What is measured: the sections ``image`` and ``training`` of each, as JSON can hold them,
+    and how faces are aligned for it."""
     found = {}
     for name, file in CONFIGS.items():
         config = load_config(f"pipeline/configs/{file}.yaml")
         found[name] = {
             "image": config.image.model_dump(mode="json"),
             "training": config.training.model_dump(mode="json"),
+            "align": config.data.align,
         }
     return found
 
@@ -95,7 +97,8 @@ def compare(
     """Measures the three ways with one network; gives the lines of its table."""
     image = config["image"]
     given = {"model": str(work / name), "image": image}
-    measured(WAYS, "make_model", folder=given["model"], **config)
+    training = config["training"]
+    measured(WAYS, "make_model", folder=given["model"], image=image, training=training)
     fastest = best_batch(examples=examples, **given)
     found = defaultdict(list)
     for number in range(rounds):
@@ -133,20 +136,28 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--per-pair", type=int, default=1_000, help="pairs embedded one by one")
     parser.add_argument("--rounds", type=int, default=3, help="of all three; the fastest counts")
-    parser.add_argument("--networks", nargs="+", choices=("reference", "default"))
+    parser.add_argument("--networks", nargs="+", choices=tuple(CONFIGS))
     parser.add_argument("--work", type=Path, help="folder for temporary files, some 300 MB")
     options = parser.parse_args(argv)
     with workplace(options.work) as work:
         source = find_source(work)
         data = write_data_set(work / "data", source, options.images, options.pairs)
-        say(f"writing {options.images:,} images and {options.pairs:,} pairs as TFRecords")
-        examples = str(work / "examples")
-        measured(WAYS, "make_examples", folder=examples, data=data)
+        examples: dict[str, str] = {}
         for name, config in networks().items():
             if options.networks and name not in options.networks:
                 continue
-            lines = compare(name, config, data, examples, work, options.per_pair, options.rounds)
-            title = f"{name} network, {config['image']['size']} px; {source.name}; untrained"
+            align = config["align"]
+            if align not in examples:
+                say(
+                    f"writing {options.images:,} images (align: {align}) and {options.pairs:,} "
+                    "pairs as TFRecords"
+                )
+                examples[align] = str(work / f"examples-{align}")
+                folder = examples[align]
+                measured(WAYS, "make_examples", folder=folder, data={**data, "align": align})
+            used = examples[align]
+            lines = compare(name, config, data, used, work, options.per_pair, options.rounds)
+            title = f"{name} network, {config['image']['size']} px; {source.name}"
             print("\n".join([f"\n{title}", *lines]), flush=True)
 
 

@@ -47,7 +47,8 @@ PER_PAIR_BATCH = 32
 def make_examples(folder: str, data: dict[str, str]) -> dict[str, Any]:
     """Runs PairExampleGen into ``folder``."""
     config = DataConfig(
-        align="none",
+        align=data["align"],
+        face="central",
         images=data["images"],
         image_list=data["image_list"],
         split="given",

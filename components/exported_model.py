@@ -13,7 +13,6 @@ PAIR_BATCH: Final = 16_384
 
 # Records beside the graph, JSON files that a server passes over.
 EXTRA: Final = "assets.extra"
-FACES_FILE: Final = "faces.json"  # how the model wants its faces
 NETWORK_FILE: Final = "network.json"  # what embeds, and how embeddings are compared
 DECISION_FILE: Final = "decision.json"  # what the threshold is, and where it is from
 

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from faces.canvas import FaceCanvas
+from faces.encoding import QUALITY
 from faces.looking import Looked, look
 from faces.photo import LONGER_SIDE
 
@@ -63,7 +64,7 @@ class FindModule(tf.Module):
         found = look(pixels, tf.constant(canvas.positions), canvas.height, canvas.width)
         found = found._replace(boxes=found.boxes * scale, landmarks=found.landmarks * scale)
         padded = {name: self._padded(getattr(found, name)) for name in Looked._fields}
-        files = tf.map_fn(tf.io.encode_png, found.aligned[: self._most], tf.string)
+        files = tf.map_fn(_face_file, found.aligned[: self._most], tf.string)
         missing = self._most - tf.shape(files)[0]
         files = tf.concat((files, tf.fill([missing], "")), axis=0)
         return {"face": tf.ensure_shape(files, (self._most,)), **padded}
@@ -73,6 +74,11 @@ class FindModule(tf.Module):
         missing = self._most - tf.shape(part)[0]
         padded = tf.pad(part, [[0, missing]] + [[0, 0]] * (part.shape.rank - 1))
         return tf.ensure_shape(padded, (self._most, *part.shape[1:]))
+
+
+def _face_file(pixels: tf.Tensor) -> tf.Tensor:
+    """``faces.encoding.face_file`` in a graph."""
+    return tf.io.encode_jpeg(pixels, quality=QUALITY, chroma_downsampling=False)
 
 
 def decode(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

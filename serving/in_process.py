@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from serving.canvas_record import canvas_of
+from faces.record import canvas_of
 from serving.sent_photos import ImageSource, send_photo
 
 if TYPE_CHECKING:
@@ -92,6 +92,18 @@ class LocalModel:
                 "give whole JPEG or PNG files"
             ) from error
 
+    def compare(self, a: "np.ndarray", b: "np.ndarray") -> dict[str, "np.ndarray"]:
+        """``distance`` and ``score``, float32 [N], and ``same``, bool [N].
+
+        Args:
+            a: Embeddings, float32 [N, D].
+            b: As many, each for the one in its place in ``a``.
+        """
+        import tensorflow as tf
+
+        answer = self._compare(embedding_a=tf.constant(a), embedding_b=tf.constant(b))
+        return {name: values.numpy() for name, values in answer.items()}
+
     def verify(
         self,
         a: ImageSource,
@@ -111,19 +123,15 @@ class LocalModel:
             PhotoError: A photo cannot be used.
             OSError: There is no such file.
         """
-        import tensorflow as tf
-
         canvas = None if as_is else self.canvas
         sent = [send_photo(photo, canvas, which)[0] for photo in (a, b)]
         embeddings = self.embed([one.content for one in sent])
-        answer = self._compare(
-            embedding_a=tf.constant(embeddings[:1]), embedding_b=tf.constant(embeddings[1:])
-        )
+        answer = self.compare(embeddings[:1], embeddings[1:])
         return Verification(
-            same=bool(answer["same"].numpy()[0]),
-            score=answer["score"].numpy()[0].item(),
+            same=answer["same"][0].item(),
+            score=answer["score"][0].item(),
             threshold=SAME_FROM,
-            distance=answer["distance"].numpy()[0].item(),
+            distance=answer["distance"][0].item(),
             boxes=(sent[0].box, sent[1].box),
             faces=(sent[0].face, sent[1].face),
         )

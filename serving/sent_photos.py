@@ -25,7 +25,7 @@ class SentPhoto:
     """What a model gets of a photo.
 
     Attributes:
-        content: A PNG or JPEG file.
+        content: A JPEG or PNG file; of a face, what PairExampleGen would make of the photo.
         face: What was found; None where the photo goes as it is.
     """
 
@@ -55,7 +55,7 @@ def send_photo(
         PhotoError: The photo cannot be used. The message names the file, if it has a name.
         OSError: There is no such file.
     """
-    from faces import PhotoError, find_faces
+    from faces import PhotoError, face_file, find_faces
 
     try:
         if canvas is None:
@@ -67,7 +67,7 @@ def send_photo(
             raise
         named = f"{shown(photo)}: {error}"
         raise PhotoError(named, error.reason, **error.details) from error
-    return [SentPhoto(png(face.pixels), face) for face in faces]
+    return [SentPhoto(face_file(face.pixels), face) for face in faces]
 
 
 def send_photos(
@@ -84,11 +84,7 @@ def shown(path: str | os.PathLike[str]) -> str:
 
 
 def png(pixels: "np.ndarray") -> bytes:
-    """A PNG file of uint8 [height, width, 3].
-
-    Nothing is lost. As a JPEG of quality 95 or 98 a face has half the size, and an embedding of
-    dlib's network moves by .009 or .006; at 20 to 40 kB a face nobody has to bear that.
-    """
+    """A PNG file of uint8 [height, width, 3]: nothing of a photo is lost."""
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -1,6 +1,5 @@
 """Pairs of one's own photos, to calibrate a decision on without any training."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +7,14 @@ from typing import Final
 
 import numpy as np
 
-from components.exported_model import FACES_FILE, ExportedModel, read_record
+from components.exported_model import ExportedModel
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.pair_lists import read_pair_list
 from components.pair_example_gen.pairing import draw_pairs, possible_pairs
 from components.pair_example_gen.sources import read_images
 from components.val_scorer.calibration_pairs import CalibrationPairs, Say, score_copies
+from faces.record import canvas_of
 
 # Of each class. All pairs of 600 photos are 180,000.
 MAX_PAIRS: Final = 200_000
@@ -38,15 +38,13 @@ def reader_for(model: str | Path) -> ReadPhoto:
       ValueError: What the model says of it cannot be read.
     """
     from components.pair_example_gen.images import read_and_align
-    from faces import FaceCanvas
 
-    canvas = (read_record(model, FACES_FILE) or {}).get("canvas")
+    canvas = canvas_of(Path(model))
     if canvas is None:
         return read_as_it_is
-    wanted = FaceCanvas.model_validate_json(json.dumps(canvas))
 
     def read(path: Path) -> bytes | str:
-        data, found = read_and_align(str(path), wanted, "largest")
+        data, found = read_and_align(str(path), canvas, "largest")
         return found if isinstance(found, str) else data
 
     return read

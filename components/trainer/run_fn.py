@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import features
-from components.exported_model import FACES_FILE, NETWORK_FILE
+from components.exported_model import NETWORK_FILE
 from components.progress import say
 from components.trainer import pictures
 from components.trainer.arrays import read_images, read_pairs
@@ -25,6 +25,7 @@ from components.trainer.texture import fit_texture
 from components.trainer.verifier import Verifier, save_verifier
 from components.transform.config import ImageConfig
 from faces import CANVASES
+from faces import record as faces_record
 
 
 def prepare_function(transform_output: tft.TFTransformOutput, config: ImageConfig) -> Any:
@@ -125,7 +126,7 @@ def run_fn(fn_args: Any) -> None:
     )
     records = {
         NETWORK_FILE: network_record(config, embedder.size, comparison),
-        FACES_FILE: {"canvas": canvas.model_dump() if canvas else None},
+        faces_record.NAME: {"canvas": canvas.model_dump() if canvas else None},
     }
     save_verifier(verifier, fn_args.serving_model_dir, records)
     checkpoint.delete()

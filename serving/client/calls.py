@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from serving.canvas_record import canvas_from_text
+from faces.record import canvas_from_text
 from serving.client.errors import ContractError, NotFoundError, ServingError
 from serving.client.search_space import SearchSpace
 

@@ -45,7 +45,7 @@ def _verify(given: argparse.Namespace) -> int:
 
 
 def _verify_in_process(given: argparse.Namespace) -> int:
-    from serving.canvas_record import AS_THEY_ARE
+    from faces.record import AS_THEY_ARE
     from serving.in_process import LocalModel
 
     model = LocalModel(given.model)

@@ -82,7 +82,7 @@ def lines(outcome: "Outcome") -> list[str]:
 
 
 def _canvas(given: argparse.Namespace) -> "FaceCanvas":
-    from serving.canvas_record import FILE, canvas_of, named_canvas
+    from faces.record import FILE, canvas_of, named_canvas
     from serving.in_process import newest_version
 
     if given.model is None:

@@ -66,7 +66,7 @@ def send(
         OSError: There is no such file.
         ServingError: The server does not say what the model wants.
     """
-    from serving.canvas_record import AS_THEY_ARE
+    from faces.record import AS_THEY_ARE
     from serving.sent_photos import send_photo
 
     canvas = None if given.as_is else client.canvas()

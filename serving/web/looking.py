@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from serving.sent_photos import as_it_is, png
+from serving.sent_photos import as_it_is
 from serving.web.quality import MIN_BRIGHTNESS, brightness_of, fault_of_whole, too_dark
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def look_at(content: bytes, canvas: "FaceCanvas | None") -> Look:
         content: A photo's file.
         canvas: How the model wants its faces; None compares the photo as it is.
     """
-    from faces import PhotoError, faces_of, read_photo
+    from faces import PhotoError, face_file, faces_of, read_photo
     from faces.choice import choose
 
     try:
@@ -99,7 +99,7 @@ def look_at(content: bytes, canvas: "FaceCanvas | None") -> Look:
         largest = max(faces, key=lambda face: face.height, default=None)
         return Look(*size, face=largest, fault=dark or error)
     fault = too_dark(face.pixels)
-    return Look(*size, face=face, sent=None if fault else png(face.pixels), fault=fault)
+    return Look(*size, face=face, sent=None if fault else face_file(face.pixels), fault=fault)
 
 
 def turn_of(landmarks: np.ndarray) -> float:

@@ -54,7 +54,7 @@ function show(photo, found) {
 // What was compared of a photo, as an URL.
 function compared(photo) {
   return photo.look && photo.look.aligned
-    ? `data:image/png;base64,${photo.look.aligned}`
+    ? `data:image/jpeg;base64,${photo.look.aligned}`
     : photo.figure.querySelector("img").src;
 }
 

@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from faces.canvas import FaceCanvas
 
 # In an exported model: {"canvas": {...}}, or {"canvas": null} where photos are taken as they are.
-FILE: Final = Path("assets.extra", "faces.json")
+NAME: Final = "faces.json"
+FILE: Final = Path("assets.extra", NAME)
 # Said where no face is looked for although nobody asked for that.
 AS_THEY_ARE: Final = "the model takes photos as they are: no face is looked for"
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from faces import DLIB_150, LFW
-from serving.canvas_record import canvas_from_text, canvas_of, named_canvas
+from faces.record import canvas_from_text, canvas_of, named_canvas
 
 
 def test_a_record_is_read(face_record, tmp_path):
