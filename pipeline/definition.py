@@ -100,6 +100,7 @@ def create_pipeline(
                 "section",
                 *(() if config.data.align == "none" else ("faces",)),
             ),
+            kept_faces=f"{pipeline_root or config.root}/aligned_faces",
         )
     )
     schema = {}

@@ -15,6 +15,7 @@ class PairExampleGenSpec(types.ComponentSpec):
         "data_config": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
         "code_digest": ExecutionParameter(type=str),
+        "kept_faces": ExecutionParameter(type=str),
     }
     INPUTS = {}
     OUTPUTS = {
@@ -37,7 +38,9 @@ class PairExampleGen(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = PairExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(self, data_config: str, fingerprint: str, code_digest: str) -> None:
+    def __init__(
+        self, data_config: str, fingerprint: str, code_digest: str, kept_faces: str = ""
+    ) -> None:
         """Builds the component.
 
         Args:
@@ -46,12 +49,14 @@ class PairExampleGen(base_beam_component.BaseBeamComponent):
             config, and not the contents of the files it names.
           code_digest: ``code_digest("pair_example_gen", "features", "section")`` of
             ``components.code_digest``: the cache sees no code either.
+          kept_faces: A folder that keeps aligned faces from one run to the next; none if empty.
         """
         super().__init__(
             spec=PairExampleGenSpec(
                 data_config=data_config,
                 fingerprint=fingerprint,
                 code_digest=code_digest,
+                kept_faces=kept_faces,
                 images=channel_utils.as_channel([standard_artifacts.Examples()]),
                 pairs=channel_utils.as_channel([standard_artifacts.Examples()]),
             )

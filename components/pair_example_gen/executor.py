@@ -17,16 +17,22 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
+from components.code_digest import code_digest
 from components.pair_example_gen import images as image_files
 from components.pair_example_gen import records, reporting
 from components.pair_example_gen.config import DataConfig
+from components.pair_example_gen.kept_faces import KeptFaces
 from components.pair_example_gen.planning import Pairs, final_pairs, read_listed_pairs
 from components.pair_example_gen.sources import Image, read_images
 from components.pair_example_gen.splitting import split_images
+from faces import CANVASES
 
 # Shards have a fixed number of rows, so that files do not depend on how many workers write them.
 _IMAGES_A_SHARD = 1_000
 _PAIRS_A_SHARD = 20_000
+
+# What a kept face depends on, beside ``faces``.
+CODE = ("pair_example_gen/images", "pair_example_gen/kept_faces")
 
 _TF_EXAMPLE = example_gen_pb2.PayloadFormat.Value("FORMAT_TF_EXAMPLE")
 
@@ -62,7 +68,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             table.ignored,
         )
 
-        reports = self._write_images(config, table.attribute_names, splits, images_artifact.uri)
+        kept = None
+        if config.align != "none" and exec_properties.get("kept_faces"):
+            wanted = f"{CANVASES[config.align].model_dump_json()} {config.face}"
+            kept = KeptFaces(exec_properties["kept_faces"], code_digest(*CODE, "faces"), wanted)
+            kept.clean()
+        write = WriteImages(config, table.attribute_names, images_artifact.uri, kept)
+        reports = self._write_images(splits, write)
         quarantined = [row for report in reports for row in report["quarantined"]]
         rotated = sum(report["rotated"] for report in reports)
         total = sum(len(images) for images in splits.values())
@@ -86,11 +98,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             examples_utils.set_payload_format(artifact, _TF_EXAMPLE)
 
     def _write_images(
-        self,
-        config: DataConfig,
-        attribute_names: Sequence[str],
-        splits: Mapping[str, Sequence[Image]],
-        uri: str,
+        self, splits: Mapping[str, Sequence[Image]], write: "WriteImages"
     ) -> list[dict[str, Any]]:
         """Writes the usable images; returns what ``WriteImages`` reports of each shard."""
         shards = [
@@ -103,13 +111,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             for start in range(0, len(images), _IMAGES_A_SHARD)
         ]
         # Through a file, since not every runner hands results back to where a pipeline is built.
-        path = os.path.join(uri, records.UNFINISHED, "inspected.jsonl")
+        path = os.path.join(write.uri, records.UNFINISHED, "inspected.jsonl")
         fileio.makedirs(os.path.dirname(path))
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
                 | "ImageShards" >> beam.Create(shards)
-                | "WriteImages" >> beam.ParDo(WriteImages(config, attribute_names, uri))
+                | "WriteImages" >> beam.ParDo(write)
                 | "ToJson" >> beam.Map(json.dumps)
                 | "WriteReports" >> beam.io.WriteToText(path, num_shards=1, shard_name_template="")
             )
@@ -118,13 +126,27 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 class WriteImages(beam.DoFn):
-    """Reads, inspects and writes a shard of images, each file once."""
+    """Reads, inspects and writes a shard of images, each file once.
 
-    def __init__(self, config: DataConfig, attribute_names: Sequence[str], uri: str) -> None:
+    Args:
+      config: Where images are, and how they are wanted.
+      attribute_names: The features beside the standard ones.
+      uri: Folder of the artifact.
+      kept: Faces that were aligned before.
+    """
+
+    def __init__(
+        self,
+        config: DataConfig,
+        attribute_names: Sequence[str],
+        uri: str,
+        kept: KeptFaces | None = None,
+    ) -> None:
+        self.uri = uri
+        self._kept = kept
         self._root = config.images
         self._config = config
         self._attribute_names = tuple(attribute_names)
-        self._uri = uri
         self._read = beam.metrics.Metrics.counter("PairExampleGen", "images_read")
         self._quarantined = beam.metrics.Metrics.counter("PairExampleGen", "images_quarantined")
 
@@ -132,7 +154,7 @@ class WriteImages(beam.DoFn):
         """Yields one report: quarantined (image id, identity, reason), and how many are rotated."""
         split, name, images = shard
         report: dict[str, Any] = {"quarantined": [], "rotated": 0}
-        records.write_shard(self._uri, split, name, self._examples(images, report))
+        records.write_shard(self.uri, split, name, self._examples(images, report))
         self._read.inc(len(images))
         self._quarantined.inc(len(report["quarantined"]))
         logging.info(
@@ -146,19 +168,25 @@ class WriteImages(beam.DoFn):
 
     def _examples(self, images: Sequence[Image], report: dict[str, Any]) -> Iterator[bytes]:
         paths = [os.path.join(self._root, image.image_id) for image in images]
-        read = functools.partial(image_files.read_as, self._config)
         if self._config.align == "none":
-            yield from self._written(images, map(read, paths), report)
+            yield from self._written(images, map(self._read_file, paths), report)
             return
         # Looking for a face keeps one core busy, mostly. What waits to be written is aligned faces,
         # which are small.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            yield from self._written(images, pool.map(read, paths), report)
+            yield from self._written(images, pool.map(self._read_file, paths), report)
+
+    def _read_file(self, path: str) -> image_files.Found:
+        if self._kept is None:
+            return image_files.read_as(self._config, path)
+        canvas, which = CANVASES[self._config.align], self._config.face
+        make = functools.partial(image_files.align, canvas=canvas, which=which)
+        return image_files.read_and(path, functools.partial(self._kept.get, make=make))
 
     def _written(
         self,
         images: Sequence[Image],
-        read: Iterable[tuple[bytes, image_files.ImageFacts | str]],
+        read: Iterable[image_files.Found],
         report: dict[str, Any],
     ) -> Iterator[bytes]:
         for image, (data, facts) in zip(images, read, strict=True):

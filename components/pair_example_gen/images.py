@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,10 @@ class ImageFacts(NamedTuple):
     contrast: float
     sharpness: float
     rotated: bool
+
+
+# A file and facts about it; or nothing, and the reason for the image to be quarantined.
+Found = tuple[bytes, ImageFacts | str]
 
 
 def inspect(data: bytes, max_pixels: int) -> ImageFacts | str:
@@ -128,14 +133,14 @@ def luminance_statistics(pixels: NDArray[np.uint8]) -> tuple[float, float, float
     return float(luminance.mean()), float(luminance.std()), sharpness
 
 
-def read_as(config: DataConfig, path: str) -> tuple[bytes, ImageFacts | str]:
+def read_as(config: DataConfig, path: str) -> Found:
     """Reads an image as a config wants it: as it is, or its face aligned."""
     if config.align == "none":
         return read_and_inspect(path, config.max_pixels)
     return read_and_align(path, CANVASES[config.align], config.face)
 
 
-def read_and_align(path: str, canvas: FaceCanvas, which: str) -> tuple[bytes, ImageFacts | str]:
+def read_and_align(path: str, canvas: FaceCanvas, which: str) -> Found:
     """Reads a photo, finds its face and aligns it.
 
     Args:
@@ -147,14 +152,15 @@ def read_and_align(path: str, canvas: FaceCanvas, which: str) -> tuple[bytes, Im
       The file of the aligned face, upright whatever the camera did, and facts about it; or nothing,
       and the reason for the photo to be quarantined.
     """
+    return read_and(path, lambda photo: align(photo, canvas, which))
+
+
+def align(photo: bytes, canvas: FaceCanvas, which: str) -> Found:
+    """``read_and_align`` for a photo's content."""
     try:
-        [face] = find_faces(path, canvas, which)
+        [face] = find_faces(photo, canvas, which)
     except PhotoError as error:
         return b"", error.reason
-    except FileNotFoundError:
-        return b"", MISSING
-    except OSError:
-        return b"", UNREADABLE
     height, width, channels = face.pixels.shape
     statistics = luminance_statistics(face.pixels)
     return face_file(face.pixels), ImageFacts(width, height, channels, *statistics, rotated=False)
@@ -171,12 +177,17 @@ def _is_rotated(header: Any) -> bool:
         return False
 
 
-def read_and_inspect(path: str, max_pixels: int) -> tuple[bytes, ImageFacts | str]:
+def read_and_inspect(path: str, max_pixels: int) -> Found:
     """Reads an image file, once, and inspects it.
 
     Returns:
       The bytes of the file, and the facts or the reason for the image to be quarantined.
     """
+    return read_and(path, lambda data: (data, inspect(data, max_pixels)))
+
+
+def read_and(path: str, use: Callable[[bytes], Found]) -> Found:
+    """What ``use`` makes of a file's content; nothing, and why, if it cannot be read."""
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -184,4 +195,4 @@ def read_and_inspect(path: str, max_pixels: int) -> tuple[bytes, ImageFacts | st
         return b"", MISSING
     except OSError:
         return b"", UNREADABLE
-    return data, inspect(data, max_pixels)
+    return use(data)

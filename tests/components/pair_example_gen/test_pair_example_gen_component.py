@@ -14,6 +14,7 @@ def test_interface():
         "data_config": "{}",
         "fingerprint": "f",
         "code_digest": "c",
+        "kept_faces": "",
     }
 
 
