@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from components.decision.own_photos import photos_of, score_photos
+from components.decision.own_photos import photos_of, reader_for, score_photos
 from components.exported_model import DECISION_FILE, ExportedModel, read_record
 from components.metrics.roc import counts_at
 from components.val_scorer.ageing import STRENGTHS
@@ -78,7 +78,10 @@ def main() -> int:
         parser.error(f"{given.model} has no {DECISION_FILE}; give a model that Decision wrote")
     began = time.monotonic()
     scored, unusable = score_photos(
-        ExportedModel(given.model), photos_of(given.pairs, given.images), (*STRENGTHS, *UNSEEN)
+        ExportedModel(given.model),
+        photos_of(given.pairs, given.images),
+        (*STRENGTHS, *UNSEEN),
+        reader_for(given.model),
     )
     print("\n".join(table(decision, scored.distances, scored.labels)))
     print(
