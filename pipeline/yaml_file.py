@@ -32,7 +32,7 @@ _OTHERWISE: Final = {
 }
 _MOST_VALUES: Final = 100_000
 _DEEPEST: Final = 50
-# Python reads no longer numbers; what has more is a text, and an error wherever a number is wanted.
+# Python reads no longer numbers; what has more is infinite, which no section takes.
 _MOST_DIGITS: Final = 4_000
 
 
