@@ -176,7 +176,5 @@ def test_a_disk_that_fails_is_no_bad_image(monkeypatch):
         raise OSError(errno.EIO, "Input/output error", path)
 
     monkeypatch.setattr(images, "read_file", read)
-    with pytest.raises(
-        DataError, match=r"a/1\.jpg cannot be read: Input/output error"
-    ):
+    with pytest.raises(DataError, match=r"a/1\.jpg cannot be read: Input/output error"):
         images.read_and_inspect("a/1.jpg", MAX_PIXELS)
