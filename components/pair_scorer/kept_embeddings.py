@@ -69,7 +69,7 @@ class KeptEmbeddings:
     def clean(self, networks: Collection[str]) -> None:
         """Deletes what belongs to other networks."""
         if self._folder and fileio.exists(self._folder):
-            for name in fileio.listdir(self._folder):
+            for name in map(str, fileio.listdir(self._folder)):
                 if name.rstrip("/") not in networks:
                     fileio.rmtree(os.path.join(self._folder, name))
 
