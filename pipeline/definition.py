@@ -212,9 +212,7 @@ def create_pipeline(
             code_digest=code_digest(
                 "decision",
                 "val_scorer",
-                "metrics/bootstrap",
-                "metrics/resolution",
-                "metrics/roc",
+                "metrics",
                 "exported_model",
                 "features",
                 "section",

@@ -107,6 +107,15 @@ def test_a_variable_names_the_file(tmp_path: Path) -> None:
             "evaluation.thresholds: []: List should have at",
         ),
         (
+            {"evaluation": {"thresholds": [{"metric": "accuracy", "min": 0.5}]}},
+            "evaluation.thresholds.0.metric: 'accuracy': there is no such metric; use one of "
+            "binary_accuracy, precision, recall, auc, eer,",
+        ),
+        (
+            {"data": {"images": "/faces", "pair_lists": {"test": ["/a/p.csv", "/b/p.csv"]}}},
+            "data.pair_lists: '/b/p.csv' in test would give the pair set 'p', which is taken;",
+        ),
+        (
             {"evaluation": {"thresholds": [{"metric": "auc"}]}},
             "evaluation.thresholds.0: the threshold on auc bounds nothing; give min, max or",
         ),

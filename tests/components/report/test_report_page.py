@@ -9,7 +9,8 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from components.report.config import ReportConfig
-from components.report.page import headlines, report_page
+from components.report.content import headlines
+from components.report.report_page import report_page
 
 
 class Reader(HTMLParser):
@@ -60,7 +61,7 @@ def test_headlines_equal_scikit_learn(small_run, read):
     eer = np.interp(0, fmr - (1 - tpr), fmr)
     (_, fp), (fn, _) = sklearn_metrics.confusion_matrix(labels, same)
     expected = {
-        "accuracy": sklearn_metrics.accuracy_score(labels, same),
+        "binary_accuracy": sklearn_metrics.accuracy_score(labels, same),
         "precision": sklearn_metrics.precision_score(labels, same),
         "recall": sklearn_metrics.recall_score(labels, same),
         "f1": sklearn_metrics.f1_score(labels, same),
@@ -91,10 +92,10 @@ def test_the_confusion_matrix_shows_the_counts(small_run, page):
 
 
 def test_baseline_and_change_stand_beside_the_candidate(small_run, content):
-    rows = {row.key: row for row in headlines(content)}
+    rows = {row.metric.name: row for row in headlines(content)}
     labels = small_run.pairs.labels
     old = sklearn_metrics.accuracy_score(labels, small_run.pairs.baseline_scores >= 0.5)
-    row = rows["accuracy"]
+    row = rows["binary_accuracy"]
     assert (row.baseline, row.change) == (old, row.value - old)
     assert row.better == (row.value > old)
     # Of an error, less is better.
