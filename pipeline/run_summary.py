@@ -48,10 +48,9 @@ def verification_lines(summary: Mapping[str, Any]) -> list[str]:
     if len(pair_sets) == 1:
         rows = [row for row in rows if row[0] not in pair_sets]
     rows += slices[:_SLICES_SHOWN]
-    table: list[tuple[str, ...]] = [
-        ("", "pairs", *(metric.name for metric in shown_in("columns")), *_COUNTS)
-    ]
-    table += [_row(name, values) for name, values in rows if values]
+    names = [metric.name for metric in shown_in("columns")]
+    table: list[tuple[str, ...]] = [("", "pairs", *names, *_COUNTS)]
+    table += [_row(name, values, names) for name, values in rows if values]
     lines = ["Verification on the test pairs", *_aligned(table)]
     if len(slices) > _SLICES_SHOWN:
         lines.append(f"  {len(slices) - _SLICES_SHOWN} slices more are in the report.")
@@ -96,7 +95,8 @@ def interval_lines(overall: Mapping[str, Any]) -> list[str]:
     """What is known of the model as a whole, with how far chance may have moved it."""
     intervals = overall.get("intervals") or {}
     table = []
-    for name in (metric.name for metric in shown_in("intervals")):
+    for metric in shown_in("intervals"):
+        name = metric.name
         if interval := intervals.get(name):
             low, high = map(_number, interval)
             table.append((name, _number(overall.get(name)), f"{low} to {high}"))
@@ -200,12 +200,12 @@ def short_path(path: str | Path) -> str:
     return text[len(here) :] if text.startswith(here) else text
 
 
-def _row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(name: str, values: Mapping[str, Any], metrics: Sequence[str]) -> tuple[str, ...]:
     confusion = values.get("confusion") or {}
     return (
         name,
         _count(values.get("pairs")),
-        *(_number(values.get(metric.name)) for metric in shown_in("columns")),
+        *(_number(values.get(metric)) for metric in metrics),
         *(_count(confusion.get(count)) for count in _COUNTS),
     )
 

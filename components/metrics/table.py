@@ -5,7 +5,7 @@ the lines at the end of a run are made from this table. A new metric is one entr
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -78,12 +78,11 @@ class Metric:
     Attributes:
       name: In a threshold of a config, in TFMA's results, in ``summary.json``, on the screen.
       title: For people.
-      value: Takes pairs that have the classes the metric needs. May give NaN.
+      value: Takes pairs of the classes that it needs. NaN where they leave it undefined.
       higher_is_better: Its better direction.
-      genuine: How many genuine pairs it needs. 0 where it does without the class.
-      impostors: How many impostor pairs, likewise.
+      needs: How many genuine and how many impostor pairs; 0 where it does without the class.
       needs_scores: Whether it reads the scores. It then has no interval over people.
-      percent: Whether it is a share, which a large number of the report shows in percent.
+      percent: Whether a large number of the report shows it in percent.
       short: For a narrow column; the name where it is empty.
       shown: Where it stands although room is short. Everything else shows all metrics.
     """
@@ -92,8 +91,7 @@ class Metric:
     title: str
     value: Callable[[PairSample], float]
     higher_is_better: bool = True
-    genuine: int = 1
-    impostors: int = 1
+    needs: tuple[int, int] = (0, 0)
     needs_scores: bool = False
     percent: bool = True
     short: str = ""
@@ -101,13 +99,14 @@ class Metric:
 
     def defined(self, pairs: PairSample) -> bool:
         """Whether each class that it needs is there."""
-        return (not self.genuine or pairs.curve.genuine > 0) and (
-            not self.impostors or pairs.curve.impostors > 0
-        )
+        return all(there >= min(1, need) for there, need in self._there_and_needed(pairs))
 
     def resolved(self, pairs: PairSample) -> bool:
         """Whether the pairs of each class are many enough to show it."""
-        return pairs.curve.genuine >= self.genuine and pairs.curve.impostors >= self.impostors
+        return all(there >= need for there, need in self._there_and_needed(pairs))
+
+    def _there_and_needed(self, pairs: PairSample) -> Iterator[tuple[int, int]]:
+        return zip((pairs.curve.genuine, pairs.curve.impostors), self.needs, strict=True)
 
     def __call__(self, pairs: PairSample) -> float:
         """The metric; NaN where the pairs cannot show it."""
@@ -118,25 +117,23 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
 
 
-def _tar_at_far(far: float) -> Metric:
+def _tar_at_far(far: float, *places: Place) -> Metric:
     return Metric(
         f"tar_at_far_{far:g}",
         f"TAR at FAR {100 * far:g} %",
         lambda pairs: roc.tar_at_far(pairs.curve, far),
-        # With fewer, no pair may be accepted wrongly, and the measured FAR is 0 whatever the true
-        # one is: the TAR would be that of the strictest threshold, not of the limit.
-        impostors=math.ceil(round(1 / far, 6)),
-        shown=("intervals", "tiles") if far == 0.01 else ("intervals",),
+        # With fewer impostor pairs, none may be accepted, and the measured FAR is 0 whatever the
+        # true one is: the TAR would be that of the strictest threshold, not of the limit.
+        needs=(1, math.ceil(round(1 / far, 6))),
+        shown=places,
     )
 
 
-_ENTRIES: Sequence[Metric] = (
+_ENTRIES = (
     Metric(
         "binary_accuracy",
         "Accuracy",
-        lambda pairs: _share(pairs.tp + pairs.tn, pairs.curve.genuine + pairs.curve.impostors),
-        genuine=0,
-        impostors=0,
+        lambda pairs: _share(pairs.tp + pairs.tn, pairs.tp + pairs.fp + pairs.fn + pairs.tn),
         short="accuracy",
         shown=("columns", "intervals", "tiles", "groups"),
     ),
@@ -144,20 +141,20 @@ _ENTRIES: Sequence[Metric] = (
         "precision",
         "Precision",
         lambda pairs: _share(pairs.tp, pairs.tp + pairs.fp),
-        impostors=0,
+        needs=(1, 0),
         shown=("columns", "groups"),
     ),
     Metric(
         "recall",
         "Recall",
         lambda pairs: _share(pairs.tp, pairs.tp + pairs.fn),
-        impostors=0,
         shown=("columns", "groups"),
     ),
     Metric(
         "auc",
         "ROC AUC",
         lambda pairs: roc.auc(pairs.curve),
+        needs=(1, 1),
         percent=False,
         short="AUC",
         shown=("columns", "intervals", "tiles", "groups"),
@@ -167,16 +164,18 @@ _ENTRIES: Sequence[Metric] = (
         "Equal error rate (EER)",
         lambda pairs: roc.eer(pairs.curve).rate,
         higher_is_better=False,
+        needs=(1, 1),
         short="EER",
         shown=("intervals", "tiles", "groups"),
     ),
-    *(_tar_at_far(far) for far in (0.1, 0.01, 0.001)),
+    _tar_at_far(0.1, "intervals"),
+    _tar_at_far(0.01, "intervals", "tiles"),
+    _tar_at_far(0.001, "intervals"),
     Metric(
         "fmr",
         "False match rate (FMR)",
         lambda pairs: _share(pairs.fp, pairs.fp + pairs.tn),
         higher_is_better=False,
-        genuine=0,
         short="FMR",
         shown=("groups",),
     ),
@@ -185,21 +184,15 @@ _ENTRIES: Sequence[Metric] = (
         "False non-match rate (FNMR)",
         lambda pairs: _share(pairs.fn, pairs.fn + pairs.tp),
         higher_is_better=False,
-        impostors=0,
         short="FNMR",
         shown=("groups",),
     ),
-    Metric(
-        "f1",
-        "F1",
-        lambda pairs: _share(2 * pairs.tp, 2 * pairs.tp + pairs.fp + pairs.fn),
-        genuine=0,
-        impostors=0,
-    ),
+    Metric("f1", "F1", lambda pairs: _share(2 * pairs.tp, 2 * pairs.tp + pairs.fp + pairs.fn)),
     Metric(
         "auc_precision_recall",
         "PR AUC",
         lambda pairs: roc.average_precision(pairs.curve),
+        needs=(1, 1),
         percent=False,
     ),
     Metric(
@@ -207,8 +200,6 @@ _ENTRIES: Sequence[Metric] = (
         "Brier score",
         lambda pairs: calibration.brier_score(pairs.scores, pairs.labels),
         higher_is_better=False,
-        genuine=0,
-        impostors=0,
         needs_scores=True,
         percent=False,
     ),
@@ -217,13 +208,10 @@ _ENTRIES: Sequence[Metric] = (
         "Expected calibration error",
         lambda pairs: calibration.expected_calibration_error(pairs.scores, pairs.labels),
         higher_is_better=False,
-        genuine=0,
-        impostors=0,
         needs_scores=True,
         percent=False,
     ),
 )
-
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ENTRIES}
 
 

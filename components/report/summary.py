@@ -41,30 +41,6 @@ def measure(labels: np.ndarray, scores: np.ndarray, distances: np.ndarray) -> di
     return found
 
 
-def intervals(pairs: ScoredPairs, rows: np.ndarray, threshold: float) -> dict[str, Any]:
-    """The 95 % intervals of one group of pairs, by the bootstrap over identities.
-
-    Args:
-      pairs: All of them.
-      rows: bool ``[P]``, those of the group.
-      threshold: The decision's, in the unit of the distances.
-
-    Returns:
-      By metric ``[low, high]``, or None where the metric is undefined.
-    """
-    found = bootstrap(
-        pairs.distances[rows],
-        pairs.labels[rows],
-        pairs.identities_a[rows],
-        pairs.identities_b[rows],
-        threshold,
-    )
-    return {
-        name: [interval.low, interval.high] if interval.replicates else None
-        for name, interval in found.items()
-    }
-
-
 def _ratio(ratio: Ratio, bound: float | None) -> dict[str, Any]:
     found = asdict(ratio)
     # JSON has no infinity; ``at_least`` and the note say what is known.
@@ -158,5 +134,17 @@ def summarize(
 
 
 def _group(pairs: ScoredPairs, rows: np.ndarray, threshold: float) -> dict[str, Any]:
-    found = measure(pairs.labels[rows], pairs.scores[rows], pairs.distances[rows])
-    return found | {"intervals": intervals(pairs, rows, threshold)}
+    """The metrics of some pairs, with 95 % intervals by the bootstrap over identities."""
+    found = bootstrap(
+        pairs.distances[rows],
+        pairs.labels[rows],
+        pairs.identities_a[rows],
+        pairs.identities_b[rows],
+        threshold,
+    )
+    intervals = {
+        name: [interval.low, interval.high] if interval.replicates else None
+        for name, interval in found.items()
+    }
+    measured = measure(pairs.labels[rows], pairs.scores[rows], pairs.distances[rows])
+    return measured | {"intervals": intervals}

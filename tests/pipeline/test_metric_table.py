@@ -56,6 +56,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Metric:
         "False discovery rate (FDR)",
         lambda pairs: pairs.fp / (pairs.tp + pairs.fp) if pairs.tp + pairs.fp else float("nan"),
         higher_is_better=False,
+        needs=(0, 1),
         shown=("columns", "intervals"),
     )
     monkeypatch.setitem(METRICS, entry.name, entry)

@@ -14,7 +14,6 @@ from pipeline.run_summary import (
     verification_lines,
 )
 
-
 TABLE = """\
 Verification on the test pairs
                            pairs  binary_accuracy  precision  recall     auc  tp  fn  fp  tn
