@@ -1,7 +1,7 @@
 """What the report's pages are made from, read out of the folders of a run's artifacts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,35 +18,34 @@ from components.report.face_pairs import PairIds, WorstPair
 from components.report.scored_pairs import ScoredPairs
 
 
+def split_folder(artifact: Path, split: str) -> Path:
+    """Where an Examples artifact keeps a split."""
+    return artifact / f"Split-{split}"
+
+
 @dataclass(frozen=True)
 class RunContent:
-    """All that the pages of one run are made from.
+    """All that the pages of one run are made from; what lies in artifacts is read when asked for.
 
     Attributes:
+      folders: Of the artifacts, by the name of Report's input.
       name: The pipeline's.
       created: When, for people.
       summary: ``summary.json``.
       decision: The model's ``decision.json``.
       pairs: The scored test pairs.
-      ids: Their images, in the same order.
-      training: Trainer's ``training.json``.
-      data: From ``data_facts``: ``counts``, ``findings`` and ``statistics``.
-      false_accepts: The worst ones.
-      false_rejects: Likewise.
+      attributes: Columns of the data set.
       lineage: From ``lineage.describe``.
       config: What is shown, and the owner's words.
     """
 
+    folders: Mapping[str, Path]
     name: str
     created: str
     summary: dict[str, Any]
     decision: dict[str, Any]
     pairs: ScoredPairs
-    ids: PairIds
-    training: dict[str, Any]
-    data: dict[str, Any]
-    false_accepts: list[WorstPair]
-    false_rejects: list[WorstPair]
+    attributes: list[str]
     lineage: dict[str, Any]
     config: ReportConfig
 
@@ -65,6 +64,55 @@ class RunContent:
         """The baseline over the test pairs."""
         distances = self.pairs.baseline_distances
         return None if distances is None else roc.sweep(distances, self.pairs.labels)
+
+    @cached_property
+    def training(self) -> dict[str, Any]:
+        """Trainer's ``training.json``."""
+        return json.loads((self.folders["model_run"] / "training.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """From ``data_facts``: ``counts``, ``findings`` and ``statistics``."""
+        place = self.folders
+        return {
+            "counts": data_facts.read_counts(place["images"], place["pairs"]),
+            "findings": data_facts.read_findings(
+                {"images": place["image_verdict"], "pairs": place["pair_verdict"]}
+            ),
+            "statistics": data_facts.read_statistics(place["image_statistics"], self.attributes),
+        }
+
+    @cached_property
+    def ids(self) -> PairIds:
+        """The images of the pairs, in their order."""
+        return face_pairs.read_pair_ids(split_folder(self.folders["scored_pairs"], features.TEST))
+
+    def image_files(self, wanted: Collection[bytes]) -> dict[bytes, bytes]:
+        """Some of the test images, by id."""
+        return face_pairs.read_image_files(
+            split_folder(self.folders["images"], features.TEST), wanted
+        )
+
+    @cached_property
+    def worst(self) -> tuple[list[WorstPair], list[WorstPair]]:
+        """The worst false accepts and false rejects."""
+        pairs, ids, config = self.pairs, self.ids, self.config
+        both = face_pairs.worst_rows(
+            pairs.distances, pairs.scores, pairs.labels, config.worst_pairs
+        )
+        thumbnails = None
+        if config.faces:
+            shown = np.concatenate(both)
+            files = self.image_files({*ids.a[shown].tolist(), *ids.b[shown].tolist()})
+            thumbnails = {
+                image_id: face_pairs.data_uri(file, config.thumbnail_size)
+                for image_id, file in files.items()
+            }
+        accepts, rejects = (
+            face_pairs.worst_pairs(rows, ids, pairs.scores, pairs.distances, thumbnails)
+            for rows in both
+        )
+        return accepts, rejects
 
 
 @dataclass(frozen=True)
@@ -119,71 +167,3 @@ def headlines(content: RunContent) -> list[Headline]:
 def group_rows(groups: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Groups of the summary as rows of a table."""
     return [{"name": name, **group} for name, group in groups.items()]
-
-
-def split_folder(artifact: Path, split: str) -> Path:
-    """Where an Examples artifact keeps a split."""
-    return artifact / f"Split-{split}"
-
-
-def read_content(
-    folders: Mapping[str, Path],
-    name: str,
-    created: str,
-    summary: dict[str, Any],
-    decision: dict[str, Any],
-    pairs: ScoredPairs,
-    attributes: list[str],
-    lineage: dict[str, Any],
-    config: ReportConfig,
-) -> RunContent:
-    """Reads what the pages show beside the summary.
-
-    Args:
-      folders: Of the artifacts, by the name of Report's input.
-      name: The pipeline's.
-      created: When, for people.
-      summary: ``summary.json``.
-      decision: The model's ``decision.json``.
-      pairs: The scored test pairs.
-      attributes: Columns of the data set.
-      lineage: From ``lineage.describe``.
-      config: What to show.
-    """
-    ids = face_pairs.read_pair_ids(split_folder(folders["scored_pairs"], features.TEST))
-    accepts, rejects = face_pairs.worst_rows(
-        pairs.distances, pairs.scores, pairs.labels, config.worst_pairs
-    )
-    thumbnails = None
-    if config.faces:
-        shown = np.concatenate([accepts, rejects])
-        wanted = {*ids.a[shown].tolist(), *ids.b[shown].tolist()}
-        files = face_pairs.read_image_files(split_folder(folders["images"], features.TEST), wanted)
-        thumbnails = {
-            image_id: face_pairs.data_uri(file, config.thumbnail_size)
-            for image_id, file in files.items()
-        }
-
-    def worst(rows: np.ndarray) -> list[WorstPair]:
-        return face_pairs.worst_pairs(rows, ids, pairs.scores, pairs.distances, thumbnails)
-
-    return RunContent(
-        name=name,
-        created=created,
-        summary=summary,
-        decision=decision,
-        pairs=pairs,
-        ids=ids,
-        training=json.loads((folders["model_run"] / "training.json").read_text(encoding="utf-8")),
-        data={
-            "counts": data_facts.read_counts(folders["images"], folders["pairs"]),
-            "findings": data_facts.read_findings(
-                {"images": folders["image_verdict"], "pairs": folders["pair_verdict"]}
-            ),
-            "statistics": data_facts.read_statistics(folders["image_statistics"], attributes),
-        },
-        false_accepts=worst(accepts),
-        false_rejects=worst(rejects),
-        lineage=lineage,
-        config=config,
-    )

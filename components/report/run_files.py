@@ -14,7 +14,7 @@ from components.evaluator.reasons import BLESSING_FILE
 from components.metrics.fairness import FairnessConfig
 from components.report import lineage
 from components.report.config import ReportConfig
-from components.report.content import read_content, split_folder
+from components.report.content import RunContent, split_folder
 from components.report.model_card import model_card, model_card_page
 from components.report.report_page import report_page
 from components.report.scored_pairs import read_scored_pairs
@@ -56,7 +56,7 @@ def write_run_files(
     write_text(output / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
     training = json.loads((folders["model_run"] / "training.json").read_text(encoding="utf-8"))
-    content = read_content(
+    content = RunContent(
         folders,
         tree["name"],
         f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
@@ -73,10 +73,9 @@ def write_run_files(
     write_text(output / "model_card.html", model_card_page(content.name, card))
     metrics = slicing_metrics(folders["evaluation"])
     write_text(output / "tfma.html", tfma_page(f"TFMA: {content.name}", metrics))
-    write_tensorboard_run(output / "tensorboard", content, model, folders["images"])
+    write_tensorboard_run(output / "tensorboard", content, model)
     logging.info(
         "Report written for %d pairs; %d false accepts and %d false rejects shown",
         len(pairs.labels),
-        len(content.false_accepts),
-        len(content.false_rejects),
+        *map(len, content.worst),
     )

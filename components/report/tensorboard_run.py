@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from components import features
 from components.projector import MOST_SPRITES, SPRITE, write_projector
-from components.report.content import RunContent, headlines, split_folder
-from components.report.face_pairs import read_image_files, small_image
+from components.report.content import RunContent, headlines
+from components.report.face_pairs import small_image
 
 _BATCH = 256
 
@@ -77,14 +76,13 @@ def write_scalars(folder: Path, values: Mapping[str, float], text: Mapping[str, 
     writer.close()
 
 
-def write_tensorboard_run(folder: Path, content: RunContent, model: Path, images: Path) -> None:
+def write_tensorboard_run(folder: Path, content: RunContent, model: Path) -> None:
     """Writes a TensorBoard run: test measures, and test images in the embedding projector.
 
     Args:
       folder: Of the run.
       content: Of the report.
       model: The candidate's SavedModel.
-      images: The images artifact of PairExampleGen.
     """
     values = {row.metric.name: row.value for row in headlines(content) if row.value is not None}
     verdict = {key: content.summary[key] for key in ("blessed", "reasons", "threshold")}
@@ -93,7 +91,7 @@ def write_tensorboard_run(folder: Path, content: RunContent, model: Path, images
     chosen = choose_images(identities, content.config.projector_images, content.config.seed)
     if not chosen:
         return
-    files = read_image_files(split_folder(images, features.TEST), chosen)
+    files = content.image_files(chosen)
     ordered = [files[image_id] for image_id in chosen]
     write_projector(
         folder,

@@ -15,7 +15,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components import features
 from components.report.config import ReportConfig
-from components.report.content import RunContent, read_content
+from components.report.content import RunContent
 from components.report.scored_pairs import ScoredPairs, read_scored_pairs
 from components.report.summary import summarize
 from data.synthetic import draw_face
@@ -81,9 +81,9 @@ class SmallRun:
     pairs: ScoredPairs
 
     def content(self, config: ReportConfig | None = None, **changed: object) -> RunContent:
-        """Its content, as Report reads it."""
+        """Its content, as Report has it."""
         summary = summarize(self.pairs, DECISION, True, []) | changed
-        return read_content(
+        return RunContent(
             self.folders,
             "small",
             "2030-01-02 03:04 UTC",

@@ -167,21 +167,21 @@ def test_names_from_data_are_text(page):
 
 
 def test_worst_pairs_have_their_faces(small_run, content, read):
-    accepts = content.false_accepts
+    accepts, rejects = content.worst
     distances = small_run.pairs.distances[
         (small_run.pairs.labels == 0) & (small_run.pairs.scores >= 0.5)
     ]
     expected = np.sort(distances)[:5]
     np.testing.assert_array_equal([np.float32(pair.distance) for pair in accepts], expected)
     faces = [a for tag, a in read.elements if tag == "img"]
-    assert len(faces) == 2 * (len(accepts) + len(content.false_rejects))
+    assert len(faces) == 2 * (len(accepts) + len(rejects))
     assert all(face["src"].startswith("data:image/jpeg;base64,") for face in faces)
 
 
 def test_faces_can_be_left_out(small_run):
     content = small_run.content(ReportConfig(faces=False, worst_pairs=5))
     page = report_page(content)
-    assert len(content.false_accepts) == 5
+    assert len(content.worst[0]) == 5
     assert "<img" not in page
     assert "data:image" not in page
     assert "report.faces is false" in page

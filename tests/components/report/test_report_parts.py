@@ -1,6 +1,7 @@
 """The parts of the report: curves, measures, faces, data, lineage, times, the model card."""
 
 import base64
+import json
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -175,10 +176,11 @@ def test_the_model_card_has_the_same_numbers(small_run):
     assert f'<td style="text-align: right;">{overall["binary_accuracy"]:.4f}</td>' in page
 
 
-def test_a_run_without_epochs_says_that_nothing_was_trained(small_run):
+def test_a_run_without_epochs_says_that_nothing_was_trained(small_run, tmp_path):
     content = small_run.content(ReportConfig(faces=False))
     training = content.training | {"history": {}, "best_epoch": 0, "comparer_note": "Few people"}
-    content = replace(content, training=training)
+    (tmp_path / "training.json").write_text(json.dumps(training))
+    content = replace(content, folders=content.folders | {"model_run": tmp_path})
     card = model_card(content)
     assert "embedding of 8 numbers;" in card
     assert "The network was trained by others and is used as it is. Few people." in card
