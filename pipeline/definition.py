@@ -212,7 +212,11 @@ def create_pipeline(
             code_digest=code_digest(
                 "decision",
                 "val_scorer",
-                "metrics",
+                "metrics/bootstrap",
+                "metrics/calibration",
+                "metrics/resolution",
+                "metrics/roc",
+                "metrics/table",
                 "exported_model",
                 "features",
                 "section",

@@ -221,7 +221,8 @@ def average_precision(curve: Sweep) -> float:
       ValueError: A class is missing.
     """
     _both_classes(curve, "average precision")
-    precision = curve.tp[1:] / (curve.tp[1:] + curve.fp[1:])
+    # Where people were resampled, nobody may lie at the smallest distances.
+    precision = np.nan_to_num(curve.precision[1:])
     return float(np.sum(np.diff(curve.tp) * precision) / curve.genuine)
 
 

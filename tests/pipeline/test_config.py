@@ -246,7 +246,7 @@ def test_relative_paths_start_at_the_project(
             "data": {
                 "images": "data/mine",
                 "image_list": "/lists/../images.csv",
-                "pair_lists": {"test": ["pairs.csv", "~/pairs.txt"]},
+                "pair_lists": {"test": ["pairs.csv", "~/more.txt"]},
             }
         }
     )
@@ -254,7 +254,7 @@ def test_relative_paths_start_at_the_project(
     assert config.data.image_list == "/images.csv"
     assert config.data.pair_lists.test == (
         str(PROJECT / "pairs.csv"),
-        str(Path.home() / "pairs.txt"),
+        str(Path.home() / "more.txt"),
     )
     assert config.root == PROJECT / "runs" / "faces"
     assert config.pipeline_root == PROJECT / "runs" / "faces" / "artifacts"

@@ -108,6 +108,9 @@ def test_auc_by_hand():
 def test_average_precision_by_hand_and_by_scikit_learn():
     # Genuine pairs at ranks 1, 2 and 4: precisions 1/1, 2/2 and 3/4.
     assert roc.average_precision(roc.sweep(DISTANCES, LABELS)) == pytest.approx(2.75 / 3, abs=1e-15)
+    # A threshold below which nobody is adds nothing.
+    empty = roc.counts_at(DISTANCES, LABELS, [0.0, 0.05, *DISTANCES])
+    assert roc.average_precision(empty) == pytest.approx(2.75 / 3, abs=1e-15)
     distances, labels = random_pairs(7)
     expected = sklearn_metrics.average_precision_score(labels, -distances)
     assert roc.average_precision(roc.sweep(distances, labels)) == pytest.approx(expected, abs=1e-12)
