@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.faces import find_source
 from benchmarks.scoring import say, workplace
-from components.report.projector import embed
+from components.report.tensorboard_run import embed
 from pipeline.config import PROJECT
 from serving.client.search_space import SearchSpace
 from serving.enrolment.gallery import EXACT_UP_TO, Gallery

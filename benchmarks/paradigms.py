@@ -21,7 +21,7 @@ from pipeline.config import OVERRIDE_PREFIX, PROJECT, load_config
 from pipeline.run_records import last_run
 
 PARADIGMS = get_args(Paradigm)
-COLUMNS = ("accuracy", "precision", "recall", "eer", "auc", "tar_at_far_0.01")
+COLUMNS = ("binary_accuracy", "precision", "recall", "eer", "auc", "tar_at_far_0.01")
 TITLES = ("accuracy", "precision", "recall", "EER", "AUC", "TAR@1%", "images/s")
 
 

@@ -52,6 +52,10 @@ SCORE_FEATURES: Final = (CANDIDATE_DISTANCE, CANDIDATE_SCORE, BASELINE_DISTANCE,
 # Names that an attribute of a data set may not take.
 RESERVED: Final = frozenset((*IMAGE_FEATURES, *PAIR_FEATURES, *SCORE_FEATURES, IMAGE_RAW, "split"))
 
+# Pair sets that no list may be named like: pairs that come from no list, and all test pairs.
+SAMPLED: Final = "sampled"
+OVERALL: Final = "overall"
+
 # A pair's slice value where its two images differ in an attribute.
 MIXED: Final = "mixed"
 

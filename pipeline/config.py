@@ -13,12 +13,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components.decision.config import DecisionConfig
 from components.metrics.fairness import FairnessConfig
+from components.metrics.table import METRICS
 from components.pair_example_gen.config import DataConfig
 from components.pair_scorer.config import ScoringConfig
 from components.report.config import ReportConfig
@@ -37,20 +38,6 @@ OVERRIDE_PREFIX = "FACEAUTH__"
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-
-# What a threshold can bound: metrics of the test pairs, each with its better direction.
-HigherIsBetter = Literal[
-    "binary_accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "auc",
-    "auc_precision_recall",
-    "tar_at_far_0.1",
-    "tar_at_far_0.01",
-    "tar_at_far_0.001",
-]
-LowerIsBetter = Literal["eer", "brier_score", "expected_calibration_error"]
 
 
 class ConfigError(ValueError):
@@ -82,16 +69,18 @@ class Threshold(Section):
     undefined on the slice keeps no bound.
     """
 
-    metric: HigherIsBetter | LowerIsBetter
+    metric: str = Field(json_schema_extra={"enum": list(METRICS)})
     slice: dict[str, str] = {}
     min: float | None = Field(None, ge=0, le=1)
     max: float | None = Field(None, ge=0, le=1)
     may_worsen_by: float | None = Field(None, ge=-1, le=1)
 
-    @property
-    def higher_is_better(self) -> bool:
-        """The metric's better direction."""
-        return self.metric in get_args(HigherIsBetter)
+    @field_validator("metric")
+    @classmethod
+    def _is_measured(cls, name: str) -> str:
+        if name not in METRICS:
+            raise ValueError(f"there is no such metric; use one of {', '.join(METRICS)}")
+        return name
 
     @model_validator(mode="after")
     def _bounds_something(self) -> "Threshold":

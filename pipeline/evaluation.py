@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from google.protobuf import wrappers_pb2
@@ -19,6 +18,7 @@ from tensorflow_model_analysis.proto.config_pb2 import (
 
 from components import features
 from components.metrics.fairness import FairnessConfig
+from components.metrics.table import METRICS
 from pipeline.config import ConfigError, EvaluationConfig, Threshold
 
 CANDIDATE, BASELINE = "candidate", "baseline"
@@ -27,30 +27,8 @@ CANDIDATE, BASELINE = "candidate", "baseline"
 # float32 below 0.5, so that the two agree on every score.
 _BELOW_HALF = float(np.nextafter(np.float32(0.5), np.float32(0)))
 
-# Where a metric's class is: TFMA's own package, or ours. On why not TFMA's AUC, AUCPrecisionRecall
-# and ExampleCount, see there.
-_TFMA = ""
-_OURS = "components.metrics.tfma_metrics"
+_PAIRS = "components.metrics.tfma_metrics"
 _FAIRNESS = "components.metrics.tfma_fairness"
-
-# Metric name as users write it: module, class and parameters.
-_METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    # One threshold for all of them: TFMA counts the four cases once.
-    "binary_accuracy": (_TFMA, "BinaryAccuracy", {"threshold": _BELOW_HALF}),
-    "precision": (_TFMA, "Precision", {"thresholds": _BELOW_HALF}),
-    "recall": (_TFMA, "Recall", {"thresholds": _BELOW_HALF}),
-    "f1": (_TFMA, "F1Score", {"thresholds": _BELOW_HALF}),
-    "confusion": (_TFMA, "ConfusionMatrixAtThresholds", {"thresholds": [_BELOW_HALF]}),
-    "auc": (_OURS, "Auc", {}),
-    "auc_precision_recall": (_OURS, "AveragePrecision", {}),
-    "eer": (_OURS, "EqualErrorRate", {}),
-    "tar_at_far_0.1": (_OURS, "TarAtFar", {"far": 0.1}),
-    "tar_at_far_0.01": (_OURS, "TarAtFar", {"far": 0.01}),
-    "tar_at_far_0.001": (_OURS, "TarAtFar", {"far": 0.001}),
-    "brier_score": (_OURS, "BrierScore", {}),
-    "expected_calibration_error": (_OURS, "ExpectedCalibrationError", {}),
-    "example_count": (_OURS, "PairCount", {}),
-}
 
 
 def _double(value: float) -> wrappers_pb2.DoubleValue:
@@ -65,22 +43,20 @@ def _metric_threshold(threshold: Threshold) -> MetricThreshold:
         result.value_threshold.upper_bound.CopyFrom(_double(threshold.max))
     if threshold.may_worsen_by is not None:
         # TFMA bounds the candidate's value minus the baseline's.
+        higher, allowed = METRICS[threshold.metric].higher_is_better, threshold.may_worsen_by
         change = result.change_threshold
-        if threshold.higher_is_better:
-            change.direction = MetricDirection.HIGHER_IS_BETTER
-            change.absolute.CopyFrom(_double(-threshold.may_worsen_by))
-        else:
-            change.direction = MetricDirection.LOWER_IS_BETTER
-            change.absolute.CopyFrom(_double(threshold.may_worsen_by))
+        change.direction = (
+            MetricDirection.HIGHER_IS_BETTER if higher else MetricDirection.LOWER_IS_BETTER
+        )
+        change.absolute.CopyFrom(_double(-allowed if higher else allowed))
     return result
 
 
 def _metric(name: str, thresholds: Sequence[Threshold]) -> MetricConfig:
-    module, class_name, parameters = _METRICS[name]
     return MetricConfig(
-        module=module,
-        class_name=class_name,
-        config=json.dumps({"name": name, **parameters}),
+        module=_PAIRS,
+        class_name="PairMetric",
+        config=json.dumps({"name": name}),
         per_slice_thresholds=[
             PerSliceMetricThreshold(
                 slicing_specs=[SlicingSpec(feature_values=threshold.slice)],
@@ -141,7 +117,15 @@ def build_eval_config(config: EvaluationConfig, attributes: Sequence[str]) -> Ev
     Raises:
       ConfigError: A threshold is for a slice of a column that the data do not have.
     """
-    metrics = [_metric(name, config.thresholds) for name in _METRICS]
+    metrics = [
+        MetricConfig(module=_PAIRS, class_name="PairCount"),
+        # TFMA's own, which its page draws as a matrix.
+        MetricConfig(
+            class_name="ConfusionMatrixAtThresholds",
+            config=json.dumps({"name": "confusion", "thresholds": [_BELOW_HALF]}),
+        ),
+    ]
+    metrics += [_metric(name, config.thresholds) for name in METRICS]
     metrics += _fairness_metrics(config.fairness, attributes)
     return EvalConfig(
         model_specs=[

@@ -7,21 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from components.metrics.table import shown_in
 from components.pusher.versions import versions_in
 from components.serving_check.result import RESULT_FILE
 from pipeline.run_records import RunRecord
 
 _COUNTS: Final = ("tp", "fn", "fp", "tn")
-_RATES: Final = ("accuracy", "precision", "recall", "auc")
 _SLICES_SHOWN: Final = 10
-_WITH_INTERVALS: Final = (
-    "accuracy",
-    "auc",
-    "eer",
-    "tar_at_far_0.1",
-    "tar_at_far_0.01",
-    "tar_at_far_0.001",
-)
 
 _PLACES: Final = (
     ("model", "Model"),
@@ -56,8 +48,9 @@ def verification_lines(summary: Mapping[str, Any]) -> list[str]:
     if len(pair_sets) == 1:
         rows = [row for row in rows if row[0] not in pair_sets]
     rows += slices[:_SLICES_SHOWN]
-    table: list[tuple[str, ...]] = [("", "pairs", *_RATES, *_COUNTS)]
-    table += [_row(name, values) for name, values in rows if values]
+    names = [metric.name for metric in shown_in("columns")]
+    table: list[tuple[str, ...]] = [("", "pairs", *names, *_COUNTS)]
+    table += [_row(name, values, names) for name, values in rows if values]
     lines = ["Verification on the test pairs", *_aligned(table)]
     if len(slices) > _SLICES_SHOWN:
         lines.append(f"  {len(slices) - _SLICES_SHOWN} slices more are in the report.")
@@ -102,7 +95,8 @@ def interval_lines(overall: Mapping[str, Any]) -> list[str]:
     """What is known of the model as a whole, with how far chance may have moved it."""
     intervals = overall.get("intervals") or {}
     table = []
-    for name in _WITH_INTERVALS:
+    for metric in shown_in("intervals"):
+        name = metric.name
         if interval := intervals.get(name):
             low, high = map(_number, interval)
             table.append((name, _number(overall.get(name)), f"{low} to {high}"))
@@ -206,12 +200,12 @@ def short_path(path: str | Path) -> str:
     return text[len(here) :] if text.startswith(here) else text
 
 
-def _row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(name: str, values: Mapping[str, Any], metrics: Sequence[str]) -> tuple[str, ...]:
     confusion = values.get("confusion") or {}
     return (
         name,
         _count(values.get("pairs")),
-        *(_number(values.get(rate)) for rate in _RATES),
+        *(_number(values.get(metric)) for metric in metrics),
         *(_count(confusion.get(count)) for count in _COUNTS),
     )
 

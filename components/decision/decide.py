@@ -258,16 +258,16 @@ def _errors(distances: np.ndarray, labels: np.ndarray, threshold: float) -> dict
 
 def _rates(pairs: CalibrationPairs, threshold: float) -> dict[str, list[float] | None]:
     """FMR and FNMR on the pairs as ``[value, low, high]``, by the bootstrap over people."""
+    trials = {"fmr": pairs.couples, "fnmr": pairs.people}
     found = bootstrap(
         pairs.distances[PLAIN],
         pairs.labels,
         pairs.identities_a,
         pairs.identities_b,
         threshold,
-        fars=(),
+        metrics=trials,
         replicates=500,
     )
-    trials = {"fmr": pairs.couples, "fnmr": pairs.people}
     return {
         name: rate_with_interval(found[name].value, found[name].low, found[name].high, number)
         if found[name].replicates and not np.isnan(found[name].value)

@@ -25,7 +25,7 @@ class Executor(executor.Executor):
         """Evaluates, blesses or not, and writes ``blessing.json`` into the blessing's folder."""
         super().Do(input_dict, output_dict, exec_properties)
         blessing = artifact_utils.get_single_uri(output_dict["blessing"])
-        _, missed = missed_thresholds(artifact_utils.get_single_uri(output_dict["evaluation"]))
+        missed = missed_thresholds(artifact_utils.get_single_uri(output_dict["evaluation"]))
         verdict = {
             "blessed": fileio.exists(os.path.join(blessing, constants.BLESSED_FILE_NAME)),
             "reasons": [reason.as_json() for reason in missed],

@@ -60,14 +60,11 @@ class Reason:
         return asdict(self) | {"text": str(self)}
 
 
-def missed_thresholds(evaluation: str) -> tuple[bool, list[Reason]]:
-    """Whether all thresholds were kept, and a reason for each that was not.
+def missed_thresholds(evaluation: str) -> list[Reason]:
+    """A reason for each threshold that was not kept, those over all test pairs first.
 
     Args:
       evaluation: Folder of a ModelEvaluation artifact.
-
-    Returns:
-      The reasons, those over all test pairs first. ``str`` makes a sentence of one.
     """
     # Imports for 20 seconds.
     import tensorflow_model_analysis as tfma
@@ -95,10 +92,9 @@ def missed_thresholds(evaluation: str) -> tuple[bool, list[Reason]]:
         reasons.append(
             Reason(metric=None, slice=", ".join(f"{key}:{value}" for key, value in pairs))
         )
-    order = sorted(
+    return sorted(
         reasons, key=lambda reason: (reason.slice != ALL_PAIRS, reason.slice, reason.metric or "")
     )
-    return result.validation_ok, order
 
 
 def _slice_name(slice_key: Any) -> str:

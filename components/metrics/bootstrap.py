@@ -9,22 +9,14 @@ and, as the vertex bootstrap, Fogliato, Patil and Perona, "Confidence intervals 
 1:1 matching tasks" (IJCV 2024).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from components.metrics.roc import (
-    FloatArray,
-    IntArray,
-    Sweep,
-    auc,
-    check_pairs,
-    eer,
-    sweep,
-    tar_at_far,
-)
+from components.metrics.roc import FloatArray, IntArray, Sweep, check_pairs, sweep
+from components.metrics.table import METRICS, PairSample
 
 
 @dataclass(frozen=True)
@@ -35,8 +27,8 @@ class Interval:
     [0, 0], which does not say how large the rate may be.
 
     Attributes:
-      value: On the pairs as they are; NaN when they lack the class it needs.
-      low: Lower end; NaN when no replicate has a value.
+      value: On the pairs as they are; NaN when they cannot show it.
+      low: Lower end; NaN without a value, or when no replicate has one.
       high: Upper end; likewise.
       replicates: How many replicates have a value: those that drew the classes it needs.
     """
@@ -54,7 +46,7 @@ def bootstrap(
     identities_b: npt.ArrayLike,
     threshold: float,
     *,
-    fars: Sequence[float] = (0.1, 0.01, 0.001),
+    metrics: Iterable[str] | None = None,
     replicates: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -71,19 +63,18 @@ def bootstrap(
       labels: [N], 1 same and 0 different.
       identities_a: [N], who the first image shows; strings, bytes or integers.
       identities_b: [N], who the second shows.
-      threshold: The operating threshold, for accuracy, FMR and FNMR.
-      fars: The limits of TAR at FAR.
+      threshold: The operating threshold.
+      metrics: Names of the table ``METRICS``; None takes all. Those that need scores are left out.
       replicates: How often to resample.
       level: The share of the replicates inside the interval.
       seed: Of the resampling. One seed gives the same intervals.
 
     Returns:
-      By name: ``accuracy``, ``fmr``, ``fnmr``, ``eer``, ``auc`` and ``tar_at_far_<limit>`` for each
-      limit, such as ``tar_at_far_0.001``.
+      By the metric's name.
 
     Raises:
-      ValueError: As ``check_pairs``; or identities and labels disagree; or ``replicates``,
-        ``level`` or a limit is out of range.
+      ValueError: As ``check_pairs``; or identities and labels disagree; or ``replicates`` or
+        ``level`` is out of range.
     """
     if replicates < 1 or not 0 < level < 1:
         raise ValueError(
@@ -94,20 +85,25 @@ def bootstrap(
     resampled = Resampled(distances, labels, identities_a, identities_b)
     # The operating point that makes the same decisions as the threshold does.
     at = int(np.searchsorted(resampled.distinct, threshold, side="right"))
-    names = ["accuracy", "fmr", "fnmr", "eer", "auc", *(f"tar_at_far_{far:g}" for far in fars)]
+    chosen = [METRICS[name] for name in metrics or METRICS if not METRICS[name].needs_scores]
     random = np.random.default_rng(seed)
     people = resampled.people
-    found = np.empty((replicates, len(names)))
+    found = np.full((replicates, len(chosen)), np.nan)
     for row in found:
         copies = np.bincount(random.integers(0, people, people), minlength=people)
-        row[:] = _metrics(resampled.counts(copies, curve.thresholds), at, fars)
-    values = _metrics(curve, at, fars)
+        drawn = PairSample.at(resampled.counts(copies, curve.thresholds), at)
+        for column, metric in enumerate(chosen):
+            if metric.defined(drawn):
+                row[column] = metric.value(drawn)
+    given = PairSample.at(curve, at)
     tails = [(1 - level) / 2, (1 + level) / 2]
     intervals = {}
-    for name, value, column in zip(names, values, found.T, strict=True):
-        known = column[~np.isnan(column)]
+    for metric, column in zip(chosen, found.T, strict=True):
+        value, known = metric(given), column[~np.isnan(column)]
+        if np.isnan(value):
+            known = known[:0]
         low, high = np.quantile(known, tails) if known.size else (np.nan, np.nan)
-        intervals[name] = Interval(float(value), float(low), float(high), int(known.size))
+        intervals[metric.name] = Interval(value, float(low), float(high), int(known.size))
     return intervals
 
 
@@ -154,17 +150,3 @@ class Resampled:
         tp = np.append(0, genuine[self._genuine_upto])
         fp = np.append(0, impostor[self._impostor_upto])
         return Sweep(thresholds, tp, fp, tp[-1] - tp, fp[-1] - fp)
-
-
-def _metrics(curve: Sweep, at: int, fars: Sequence[float]) -> list[float]:
-    """The metrics of a sweep, NaN where it lacks the class; ``at`` is the operating point."""
-    genuine, impostors, nan = curve.genuine, curve.impostors, float("nan")
-    right = int(curve.tp[at] + curve.tn[at])
-    row = [
-        right / (genuine + impostors) if genuine + impostors else nan,
-        int(curve.fp[at]) / impostors if impostors else nan,
-        int(curve.fn[at]) / genuine if genuine else nan,
-    ]
-    if not genuine or not impostors:
-        return row + [nan] * (2 + len(fars))
-    return [*row, eer(curve).rate, auc(curve), *(tar_at_far(curve, far).tar for far in fars)]

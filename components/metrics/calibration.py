@@ -13,6 +13,11 @@ def _check(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[FloatArray, In
     return found.astype(np.float64), marks
 
 
+def _bin_of(scores: FloatArray, bins: int) -> npt.NDArray[np.intp]:
+    """The bin of each score, among equally wide ones that are closed above."""
+    return np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], scores, side="left")
+
+
 def brier_score(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """The mean of ``(score - label) ** 2``: 0 is best, 0.25 is a score of 0.5 for all.
 
@@ -50,7 +55,36 @@ def expected_calibration_error(
     if bins < 1:
         raise ValueError(f"bins is {bins}; give 1 or more")
     found, marks = _check(scores, labels)
-    edges = np.linspace(0, 1, bins + 1)
-    index = np.searchsorted(edges[1:-1], found, side="left")
+    index = _bin_of(found, bins)
     # |sum of score - label| of a bin is its pairs times |mean score - mean label|.
     return float(np.abs(np.bincount(index, found - marks)).sum() / found.size)
+
+
+def reliability(
+    scores: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 15
+) -> list[dict[str, float]]:
+    """What pairs of about one score come to, in the bins of ``expected_calibration_error``.
+
+    Args:
+      scores: [N], in [0, 1].
+      labels: [N], 1 same and 0 different.
+      bins: 1 or more.
+
+    Returns:
+      For each bin that has pairs: the mean ``score``, the share ``same`` and the number ``pairs``.
+
+    Raises:
+      ValueError: As ``brier_score``.
+    """
+    found, marks = _check(scores, labels)
+    index = _bin_of(found, bins)
+    pairs = np.bincount(index, minlength=bins)
+    score_sums, same_sums = (np.bincount(index, each, bins) for each in (found, marks))
+    return [
+        {
+            "score": float(score_sums[at] / pairs[at]),
+            "same": float(same_sums[at] / pairs[at]),
+            "pairs": int(pairs[at]),
+        }
+        for at in np.flatnonzero(pairs)
+    ]

@@ -221,7 +221,8 @@ def average_precision(curve: Sweep) -> float:
       ValueError: A class is missing.
     """
     _both_classes(curve, "average precision")
-    precision = curve.tp[1:] / (curve.tp[1:] + curve.fp[1:])
+    # Where people were resampled, nobody may lie at the smallest distances.
+    precision = np.nan_to_num(curve.precision[1:])
     return float(np.sum(np.diff(curve.tp) * precision) / curve.genuine)
 
 
@@ -264,30 +265,10 @@ def eer(curve: Sweep) -> Eer:
     return Eer(float(rate), float(curve.thresholds[nearest]))
 
 
-@dataclass(frozen=True)
-class TarAtFar:
-    """The best TAR that keeps FAR within a limit.
-
-    Attributes:
-      tar: The share of the genuine pairs that are accepted.
-      threshold: The lowest threshold that reaches it.
-      far_achieved: The FAR at that threshold, at most the limit.
-      resolved: Whether the impostor pairs number 1 / limit or more. With fewer, no pair may be
-        accepted wrongly and the measured FAR is 0 whatever the true one is: the TAR is that of the
-        strictest threshold, not of the limit.
-    """
-
-    tar: float
-    threshold: float
-    far_achieved: float
-    resolved: bool
-
-
-def tar_at_far(curve: Sweep, far: float) -> TarAtFar:
+def tar_at_far(curve: Sweep, far: float) -> float:
     """The largest TAR among the operating points with FAR of at most ``far``.
 
-    An exact order statistic, with no interpolation and no bins: the TAR can really be had at the
-    threshold given.
+    An exact order statistic, with no interpolation and no bins: the TAR can really be had.
 
     Args:
       curve: From ``sweep``.
@@ -304,13 +285,7 @@ def tar_at_far(curve: Sweep, far: float) -> TarAtFar:
     while allowed / curve.impostors > far:
         allowed -= 1
     within = int(np.searchsorted(curve.fp, allowed, side="right")) - 1
-    first = int(np.searchsorted(curve.tp, curve.tp[within], side="left"))
-    return TarAtFar(
-        tar=int(curve.tp[first]) / curve.genuine,
-        threshold=float(curve.thresholds[first]),
-        far_achieved=int(curve.fp[first]) / curve.impostors,
-        resolved=1 / curve.impostors <= far,
-    )
+    return int(curve.tp[within]) / curve.genuine
 
 
 def _both_classes(curve: Sweep, metric: str) -> None:

@@ -1,25 +1,26 @@
-"""The verification metrics as TFMA metrics: exact, sliced, for several models at once.
+"""The table of metrics as TFMA metrics: exact, sliced, for several models at once.
 
 TFMA's own ROC metrics (AUC, AUCPrecisionRecall) count in 10,000 bins of the score and interpolate:
 coarse where it matters most, at small FAR; 0 instead of undefined in a slice that lacks a class;
 and slower than all the rest. These keep every score instead: 9 bytes a pair for each slice and
-model (1.5 MB for 166,800 pairs), gathered and sorted once and shared by all the metrics below. A
-metric is NaN where it is undefined, and NaN keeps within no threshold. Example weights are refused.
+model (1.5 MB for 166,800 pairs), gathered and sorted once and shared by all metrics. A metric is
+NaN where it is undefined, and NaN keeps within no threshold. Example weights are refused.
 
-Use them from a ``tfma.MetricConfig`` with ``module="components.metrics.tfma_metrics"``, such as
-``class_name="TarAtFar", config='{"far": 0.001}'``.
+Use them from a ``tfma.MetricConfig`` with ``module="components.metrics.tfma_metrics"``,
+``class_name="PairMetric"`` and a name of the table, such as ``config='{"name": "eer"}'``.
 """
 
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import apache_beam as beam
 import numpy as np
 from tensorflow_model_analysis import metrics as tfma_metrics
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from components.metrics import calibration, roc
+from components.metrics.table import METRICS, PairSample
 
 
 @dataclass
@@ -29,13 +30,11 @@ class ScoredPairs:
     scores: array = field(default_factory=lambda: array("d"))
     labels: array = field(default_factory=lambda: array("b"))
 
-    def sweep(self) -> roc.Sweep | None:
-        """The sweep over all scores; None without both classes."""
-        labels = np.frombuffer(self.labels, np.int8)
-        if labels.size == 0 or labels.all() or not labels.any():
-            return None
+    def sample(self) -> PairSample:
+        """What the metrics take."""
+        scores = np.array(self.scores)
         # The one place where a score, higher for more alike, becomes a distance.
-        return roc.sweep(-np.frombuffer(self.scores, np.float64), labels)
+        return PairSample.of(np.array(self.labels), scores, -scores)
 
 
 def labels_and_scores(
@@ -90,32 +89,56 @@ class _GatherPairs(beam.CombineFn):
 
 
 def _computations(
-    value: Callable[[ScoredPairs, roc.Sweep | None], float],
-    name: str,
-    model_name: str,
-    output_name: str,
+    value: Callable[[PairSample], float], name: str, model_name: str, output_name: str
 ) -> metric_types.MetricComputations:
-    """Gathers the pairs, sweeps over them, then derives a metric; TFMA runs equal steps once."""
+    """Gathers the pairs, prepares them, then derives a metric; TFMA runs equal steps once."""
     # A name that starts with "_" stays out of the results.
     pairs_key = metric_types.MetricKey("_scored_pairs", model_name, output_name)
-    sweep_key = metric_types.MetricKey("_sweep", model_name, output_name)
+    sample_key = metric_types.MetricKey("_pair_sample", model_name, output_name)
     key = metric_types.MetricKey(name, model_name, output_name)
 
-    def swept(
+    def prepared(
         metrics: dict[metric_types.MetricKey, ScoredPairs],
-    ) -> dict[metric_types.MetricKey, roc.Sweep | None]:
-        return {sweep_key: metrics[pairs_key].sweep()}
+    ) -> dict[metric_types.MetricKey, PairSample]:
+        return {sample_key: metrics[pairs_key].sample()}
 
-    def result(metrics: dict) -> dict[metric_types.MetricKey, float]:
-        return {key: value(metrics[pairs_key], metrics[sweep_key])}
+    def result(
+        metrics: dict[metric_types.MetricKey, PairSample],
+    ) -> dict[metric_types.MetricKey, float]:
+        return {key: value(metrics[sample_key])}
 
     return [
         metric_types.MetricComputation(
             keys=[pairs_key], preprocessors=None, combiner=_GatherPairs(pairs_key)
         ),
-        metric_types.DerivedMetricComputation(keys=[sweep_key], result=swept),
+        metric_types.DerivedMetricComputation(keys=[sample_key], result=prepared),
         metric_types.DerivedMetricComputation(keys=[key], result=result),
     ]
+
+
+class PairMetric(tfma_metrics.Metric):
+    """A metric of the table ``METRICS``."""
+
+    def __init__(self, name: str) -> None:
+        """Takes the metric's name.
+
+        Raises:
+          ValueError: The table has no such metric.
+        """
+        if name not in METRICS:
+            raise ValueError(f"there is no metric {name!r}; choose one of {', '.join(METRICS)}")
+        super().__init__(metric_util.merge_per_key_computations(_pair_metric), name=name)
+
+
+def _pair_metric(
+    name: str, model_name: str = "", output_name: str = ""
+) -> metric_types.MetricComputations:
+    return _computations(partial(_value, name), name, model_name, output_name)
+
+
+def _value(name: str, pairs: PairSample) -> float:
+    # Looked up where it is computed: what is sent to a worker is the name.
+    return METRICS[name](pairs)
 
 
 class PairCount(tfma_metrics.Metric):
@@ -129,128 +152,8 @@ class PairCount(tfma_metrics.Metric):
 def _pair_count(
     name: str, model_name: str = "", output_name: str = ""
 ) -> metric_types.MetricComputations:
-    def value(pairs: ScoredPairs, curve: roc.Sweep | None) -> float:
-        return float(len(pairs.labels))
-
-    return _computations(value, name, model_name, output_name)
+    return _computations(_count, name, model_name, output_name)
 
 
-class Auc(tfma_metrics.Metric):
-    """The area under the ROC: see ``components.metrics.roc.auc``."""
-
-    def __init__(self, name: str = "auc") -> None:
-        """Names the metric."""
-        super().__init__(metric_util.merge_per_key_computations(_auc), name=name)
-
-
-def _auc(name: str, model_name: str = "", output_name: str = "") -> metric_types.MetricComputations:
-    def value(pairs: ScoredPairs, curve: roc.Sweep | None) -> float:
-        return roc.auc(curve) if curve else float("nan")
-
-    return _computations(value, name, model_name, output_name)
-
-
-class AveragePrecision(tfma_metrics.Metric):
-    """The area under the precision-recall curve: see ``components.metrics.roc``."""
-
-    def __init__(self, name: str = "auc_precision_recall") -> None:
-        """Names the metric."""
-        super().__init__(metric_util.merge_per_key_computations(_average_precision), name=name)
-
-
-def _average_precision(
-    name: str, model_name: str = "", output_name: str = ""
-) -> metric_types.MetricComputations:
-    def value(pairs: ScoredPairs, curve: roc.Sweep | None) -> float:
-        return roc.average_precision(curve) if curve else float("nan")
-
-    return _computations(value, name, model_name, output_name)
-
-
-class EqualErrorRate(tfma_metrics.Metric):
-    """The equal error rate: see ``components.metrics.roc.eer``."""
-
-    def __init__(self, name: str = "eer") -> None:
-        """Names the metric."""
-        super().__init__(metric_util.merge_per_key_computations(_equal_error_rate), name=name)
-
-
-def _equal_error_rate(
-    name: str, model_name: str = "", output_name: str = ""
-) -> metric_types.MetricComputations:
-    def value(pairs: ScoredPairs, curve: roc.Sweep | None) -> float:
-        return roc.eer(curve).rate if curve else float("nan")
-
-    return _computations(value, name, model_name, output_name)
-
-
-class TarAtFar(tfma_metrics.Metric):
-    """The largest TAR with FAR of at most a limit: see ``components.metrics.roc.tar_at_far``.
-
-    NaN where the impostor pairs are fewer than 1 / far: they cannot show such a FAR.
-    """
-
-    def __init__(self, far: float, name: str = "") -> None:
-        """Takes the limit of FAR, above 0 and at most 1; the name is ``tar_at_far_<far>`` if empty.
-
-        Raises:
-          ValueError: The limit is out of range.
-        """
-        if not 0 < far <= 1:
-            raise ValueError(f"far is {far}; give a limit above 0 and at most 1")
-        super().__init__(
-            metric_util.merge_per_key_computations(_tar_at_far),
-            name=name or f"tar_at_far_{far:g}",
-            far=far,
-        )
-
-
-def _tar_at_far(
-    name: str, far: float, model_name: str = "", output_name: str = ""
-) -> metric_types.MetricComputations:
-    def value(pairs: ScoredPairs, curve: roc.Sweep | None) -> float:
-        if curve is None:
-            return float("nan")
-        found = roc.tar_at_far(curve, far)
-        return found.tar if found.resolved else float("nan")
-
-    return _computations(value, name, model_name, output_name)
-
-
-class BrierScore(tfma_metrics.Metric):
-    """The Brier score: see ``components.metrics.calibration.brier_score``."""
-
-    def __init__(self, name: str = "brier_score") -> None:
-        """Names the metric."""
-        super().__init__(metric_util.merge_per_key_computations(_brier_score), name=name)
-
-
-def _brier_score(
-    name: str, model_name: str = "", output_name: str = ""
-) -> metric_types.MetricComputations:
-    def value(pairs: ScoredPairs, curve: roc.Sweep | None) -> float:
-        return calibration.brier_score(np.array(pairs.scores), np.array(pairs.labels))
-
-    return _computations(value, name, model_name, output_name)
-
-
-class ExpectedCalibrationError(tfma_metrics.Metric):
-    """The calibration error: see ``components.metrics.calibration.expected_calibration_error``."""
-
-    def __init__(self, bins: int = 15, name: str = "expected_calibration_error") -> None:
-        """Takes the number of bins and the metric's name."""
-        super().__init__(
-            metric_util.merge_per_key_computations(_expected_calibration_error),
-            name=name,
-            bins=bins,
-        )
-
-
-def _expected_calibration_error(
-    name: str, bins: int, model_name: str = "", output_name: str = ""
-) -> metric_types.MetricComputations:
-    def value(pairs: ScoredPairs, curve: roc.Sweep | None) -> float:
-        scores, labels = np.array(pairs.scores), np.array(pairs.labels)
-        return calibration.expected_calibration_error(scores, labels, bins)
-
-    return _computations(value, name, model_name, output_name)
+def _count(pairs: PairSample) -> float:
+    return float(len(pairs.labels))

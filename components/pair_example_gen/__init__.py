@@ -6,7 +6,6 @@ What a pipeline's definition needs is here and costs no heavy import; the TFX co
 
 from components.pair_example_gen.digest import fingerprint
 from components.pair_example_gen.errors import DataError
-from components.pair_example_gen.pair_lists import pair_sets
 from components.pair_example_gen.sources import attribute_names
 
-__all__ = ["DataError", "attribute_names", "fingerprint", "pair_sets"]
+__all__ = ["DataError", "attribute_names", "fingerprint"]

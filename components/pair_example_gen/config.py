@@ -1,9 +1,11 @@
 """What PairExampleGen reads and makes: the ``data`` section of a config."""
 
+import posixpath
 from typing import Literal
 
 from pydantic import Field, model_validator
 
+from components import features
 from components.section import Section
 
 
@@ -18,12 +20,31 @@ class PairCounts(Section):
     test: int = Field(default=10_000, ge=2)
 
 
+def pair_set(path: str) -> str:
+    """The name of a pair list: its file name without folder and suffix."""
+    return posixpath.splitext(posixpath.basename(path))[0]
+
+
 class PairLists(Section):
     """Pair lists taken as they are instead of sampled pairs: paths, one list or several a split."""
 
     train: tuple[str, ...] = ()
     val: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "PairLists":
+        for split in features.SPLITS:
+            taken = [features.SAMPLED, features.OVERALL]
+            for path in getattr(self, split):
+                name = pair_set(path)
+                if name in taken:
+                    raise ValueError(
+                        f"{path!r} in {split} would give the pair set {name!r}, which is taken; "
+                        "rename the file"
+                    )
+                taken.append(name)
+        return self
 
 
 class SplitShares(Section):

@@ -14,13 +14,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from components import features
-from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.sources import clean_image_id
 from components.pair_example_gen.tables import local_path, read_rows
-
-SAMPLED = "sampled"  # The pair set of pairs that come from no list.
 
 
 class ListedPair(NamedTuple):
@@ -30,31 +26,6 @@ class ListedPair(NamedTuple):
     image_b: str
     label: int
     line: int
-
-
-def pair_sets(config: DataConfig) -> dict[str, list[str]]:
-    """The values of the feature ``pair_set`` in each split: list names, or ``["sampled"]``.
-
-    Raises:
-      DataError: Two lists of a split have one name, or one is called "sampled".
-    """
-    sets = {}
-    for split in features.SPLITS:
-        paths = getattr(config.pair_lists, split)
-        names = [pair_set(path) for path in paths]
-        for name, path in zip(names, paths, strict=True):
-            if names.count(name) > 1 or name == SAMPLED:
-                raise DataError(
-                    f"data.pair_lists.{split}: {path!r} would give the pair set {name!r}, which is "
-                    "taken; rename the file"
-                )
-        sets[split] = names or [SAMPLED]
-    return sets
-
-
-def pair_set(path: str) -> str:
-    """The name of a pair list: its file name without folder and suffix."""
-    return posixpath.splitext(posixpath.basename(path))[0]
 
 
 def read_pair_list(path: str) -> list[ListedPair]:

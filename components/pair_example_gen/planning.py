@@ -9,15 +9,10 @@ import numpy as np
 from absl import logging
 from numpy.typing import NDArray
 
-from components.pair_example_gen.config import DataConfig
+from components import features
+from components.pair_example_gen.config import DataConfig, pair_set
 from components.pair_example_gen.errors import DataError
-from components.pair_example_gen.pair_lists import (
-    SAMPLED,
-    ListedPair,
-    pair_set,
-    read_pair_list,
-    with_suffixes,
-)
+from components.pair_example_gen.pair_lists import ListedPair, read_pair_list, with_suffixes
 from components.pair_example_gen.pairing import possible_pairs, sample_pairs
 from components.pair_example_gen.sources import Image
 
@@ -231,4 +226,4 @@ def _sampled(
             same,
             different,
         )
-    return Pairs(SAMPLED, positions[first], positions[second], label, wanted=count)
+    return Pairs(features.SAMPLED, positions[first], positions[second], label, wanted=count)

@@ -273,7 +273,7 @@ def calibration(bins: Sequence[Mapping[str, float]]) -> Markup:
     """How often pairs of a score are the same, against the score.
 
     Args:
-      bins: From ``measures.reliability``.
+      bins: From ``metrics.calibration.reliability``.
     """
 
     def draw(axes: Axes) -> None:

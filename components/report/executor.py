@@ -7,14 +7,8 @@ from typing import Any
 from tfx import types
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
-from tfx.utils import path_utils
 
-from components import features
-from components.evaluator.reasons import BLESSING_FILE
-from components.metrics.fairness import FairnessConfig
-from components.report.pages import write_pages
-from components.report.scored_pairs import read_scored_pairs
-from components.report.summary import summarize
+from components.report.run_files import write_run_files
 
 
 class ReportExecutor(BaseExecutor):
@@ -28,35 +22,9 @@ class ReportExecutor(BaseExecutor):
     ) -> None:
         """Runs. See ``Report`` for the inputs and outputs."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        columns = [features.PAIR_SET, *json.loads(exec_properties["attributes"])]
-        pairs = read_scored_pairs(
-            artifact_utils.get_split_uri(input_dict["scored_pairs"], features.TEST), columns
-        )
-        model = artifact_utils.get_single_instance(input_dict["model"])
-        serving = path_utils.serving_model_path(model.uri)
-        decision = json.loads((Path(serving) / "assets.extra" / "decision.json").read_text())
-        blessing = Path(artifact_utils.get_single_uri(input_dict["blessing"]))
-        verdict = json.loads((blessing / BLESSING_FILE).read_text())
-        fairness = json.loads(exec_properties["run_config"])["evaluation"]["fairness"]
-        summary = summarize(
-            pairs,
-            decision,
-            verdict["blessed"],
-            [reason["text"] for reason in verdict["reasons"]],
-            FairnessConfig.model_validate(fairness),
-        )
-        output = Path(artifact_utils.get_single_uri(output_dict["summary"]))
-        output.mkdir(parents=True, exist_ok=True)
-        partial = output / "summary.json.partial"
-        partial.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
-        partial.replace(output / "summary.json")
-        write_pages(
-            output,
+        write_run_files(
+            Path(artifact_utils.get_single_uri(output_dict["summary"])),
             input_dict,
-            Path(serving),
             exec_properties["run_config"],
-            summary,
-            decision,
-            pairs,
             json.loads(exec_properties["attributes"]),
         )

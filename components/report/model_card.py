@@ -11,8 +11,7 @@ import yaml
 from markdown import markdown
 from markupsafe import Markup
 
-from components.report.config import ReportConfig
-from components.report.page import RunContent, group_rows, headlines
+from components.report.content import RunContent, group_rows, headlines
 from components.report.templates import render
 
 
@@ -30,19 +29,18 @@ def _training(content: RunContent) -> dict[str, Any]:
     }
 
 
-def model_card(content: RunContent, config: ReportConfig) -> str:
+def model_card(content: RunContent) -> str:
     """The card as Markdown.
 
     Args:
       content: Of one run.
-      config: Holds the owner's words.
     """
     run = yaml.safe_load(content.lineage["config"])
     return render(
         "model_card.md.j2",
         content=content,
         summary=content.summary,
-        config=config,
+        config=content.config,
         training=_training(content),
         counts=content.data["counts"],
         headlines=headlines(content),

@@ -8,87 +8,37 @@ from typing import Any
 import numpy as np
 
 from components import features
-from components.metrics import calibration, roc
 from components.metrics.bootstrap import bootstrap
 from components.metrics.fairness import FairnessConfig, Ratio, compare_groups
+from components.metrics.table import METRICS, PairSample
 from components.report import decision_facts
 from components.report.scored_pairs import ScoredPairs
-
-FARS = (0.1, 0.01, 0.001)
-SEED = 0
 
 
 def measure(labels: np.ndarray, scores: np.ndarray, distances: np.ndarray) -> dict[str, Any]:
     """The metrics of one group of pairs, by the names that thresholds use.
 
-    A score of at least 0.5 is the decision "same". What depends on no threshold is read off the
-    distances, which the scores, near 0 and 1, round to ties. A value that the group cannot have
-    (precision when nothing was accepted, precision and recall without same pairs) is None; so is
-    TAR at a FAR that its impostor pairs are too few to show, and that metric is named in
-    ``unresolved``.
+    A value that the group cannot have (precision when nothing was accepted, precision and recall
+    without same pairs) is None; so is TAR at a FAR that its impostor pairs are too few to show, and
+    that metric is named in ``unresolved``.
 
     Args:
       labels: int ``[P]``, 1 same.
       scores: float ``[P]``, 0 to 1.
       distances: float ``[P]``.
     """
-    same, accepted = labels == 1, scores >= 0.5
-    tp, fp = int((same & accepted).sum()), int((~same & accepted).sum())
-    fn, tn = int((same & ~accepted).sum()), int((~same & ~accepted).sum())
+    sample = PairSample.of(labels, scores, distances)
     found: dict[str, Any] = {
         "pairs": len(labels),
-        "accuracy": (tp + tn) / len(labels),
-        "precision": tp / (tp + fp) if tp + fp and tp + fn else None,
-        "recall": tp / (tp + fn) if tp + fn else None,
-        "f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None,
-        "fmr": fp / (fp + tn) if fp + tn else None,
-        "fnmr": fn / (fn + tp) if fn + tp else None,
-        "confusion": {"tp": tp, "fp": fp, "fn": fn, "tn": tn},
-        "brier_score": calibration.brier_score(scores, labels),
-        "expected_calibration_error": calibration.expected_calibration_error(scores, labels),
+        "confusion": {"tp": sample.tp, "fp": sample.fp, "fn": sample.fn, "tn": sample.tn},
         "unresolved": [],
     }
-    both = tp + fn > 0 and fp + tn > 0
-    curve = roc.sweep(distances, labels) if both else None
-    found["auc"] = roc.auc(curve) if curve else None
-    found["auc_precision_recall"] = roc.average_precision(curve) if curve else None
-    found["eer"] = roc.eer(curve).rate if curve else None
-    for far in FARS:
-        name = f"tar_at_far_{far:g}"
-        at = roc.tar_at_far(curve, far) if curve else None
-        found[name] = at.tar if at and at.resolved else None
-        if at and not at.resolved:
+    for name, metric in METRICS.items():
+        value = metric(sample)
+        found[name] = None if math.isnan(value) else value
+        if metric.defined(sample) and not metric.resolved(sample):
             found["unresolved"].append(name)
     return found
-
-
-def intervals(pairs: ScoredPairs, rows: np.ndarray, threshold: float) -> dict[str, Any]:
-    """The 95 % intervals of one group of pairs, by the bootstrap over identities.
-
-    Args:
-      pairs: All of them.
-      rows: bool ``[P]``, those of the group.
-      threshold: The decision's, in the unit of the distances.
-
-    Returns:
-      By metric ``[low, high]``, or None where the metric is undefined.
-    """
-    found = bootstrap(
-        pairs.distances[rows],
-        pairs.labels[rows],
-        pairs.identities_a[rows],
-        pairs.identities_b[rows],
-        threshold,
-        fars=FARS,
-        seed=SEED,
-    )
-    by_name = {
-        name: [interval.low, interval.high] if interval.replicates else None
-        for name, interval in found.items()
-    }
-    fnmr = by_name["fnmr"]
-    by_name["recall"] = [1 - fnmr[1], 1 - fnmr[0]] if fnmr else None
-    return by_name
 
 
 def _ratio(ratio: Ratio, bound: float | None) -> dict[str, Any]:
@@ -171,7 +121,7 @@ def summarize(
         baseline = measure(pairs.labels, pairs.baseline_scores, pairs.baseline_distances)
     config = fairness_config or FairnessConfig()
     return {
-        "pair_sets": {"overall": overall} | by(features.PAIR_SET, prefix=False),
+        "pair_sets": {features.OVERALL: overall} | by(features.PAIR_SET, prefix=False),
         "slices": slices,
         "baseline": baseline,
         "fairness": {column: fairness(pairs, column, config) for column in attributes},
@@ -184,7 +134,17 @@ def summarize(
 
 
 def _group(pairs: ScoredPairs, rows: np.ndarray, threshold: float) -> dict[str, Any]:
-    found = measure(pairs.labels[rows], pairs.scores[rows], pairs.distances[rows])
-    within = intervals(pairs, rows, threshold)
-    # An interval belongs to a value: none where the pairs cannot show the FAR.
-    return found | {"intervals": within | dict.fromkeys(found["unresolved"])}
+    """The metrics of some pairs, with 95 % intervals by the bootstrap over identities."""
+    found = bootstrap(
+        pairs.distances[rows],
+        pairs.labels[rows],
+        pairs.identities_a[rows],
+        pairs.identities_b[rows],
+        threshold,
+    )
+    intervals = {
+        name: [interval.low, interval.high] if interval.replicates else None
+        for name, interval in found.items()
+    }
+    measured = measure(pairs.labels[rows], pairs.scores[rows], pairs.distances[rows])
+    return measured | {"intervals": intervals}

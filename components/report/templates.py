@@ -47,8 +47,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "percent": percent, "count": count}
-    environment.globals |= {"static": static_text, "content_policy": CONTENT_POLICY}
+    shown = {"number": number, "percent": percent, "count": count}
+    environment.filters |= shown
+    environment.globals |= shown | {"static": static_text, "content_policy": CONTENT_POLICY}
     return environment
 
 

@@ -45,7 +45,7 @@ def with_times(page: str, components: Sequence[ComponentTime], started: str, sec
     """A page with how long each component took.
 
     Args:
-      page: From ``page.report_page``.
+      page: From ``report_page``.
       components: In the order in which they began.
       started: When the run began, for people.
       seconds: From then until the last component ended.

@@ -50,7 +50,7 @@ def test_each_paradigm_is_a_config_that_fits_together(paradigm, comparer, tmp_pa
 
 def test_a_line_has_percent_and_images_a_second():
     measured = {
-        "accuracy": 0.886,
+        "binary_accuracy": 0.886,
         "precision": 0.877,
         "recall": 0.898,
         "eer": 0.11,

@@ -331,14 +331,14 @@ def test_the_numbers_of_the_summary_are_those_of_the_pushed_model(
     }
     overall = first.summary["pair_sets"]["overall"]
     assert overall["confusion"] == expected
-    assert overall["accuracy"] == (expected["tp"] + expected["tn"]) / 240
+    assert overall["binary_accuracy"] == (expected["tp"] + expected["tn"]) / 240
     # The list says which image is bright; the slices must agree with it.
     with chain.image_list.open(newline="") as file:
         light = {row["image"]: row["light"] for row in csv.DictReader(file)}
     both = [(light[row["image_id_a"].decode()], light[row["image_id_b"].decode()]) for row in rows]
     bright = np.array([pair == ("bright", "bright") for pair in both])
     assert first.summary["slices"]["light:bright"]["pairs"] == np.count_nonzero(bright)
-    assert first.summary["slices"]["light:bright"]["accuracy"] == np.mean(
+    assert first.summary["slices"]["light:bright"]["binary_accuracy"] == np.mean(
         (same == (labels == 1))[bright]
     )
 
@@ -361,7 +361,7 @@ def test_the_numbers_of_the_summary_are_what_scikit_learn_finds(first: Run) -> N
         far, tar, _ = metrics.roc_curve(truth, near, drop_intermediate=False)
         expected = {
             "pairs": len(truth),
-            "accuracy": metrics.accuracy_score(truth, same),
+            "binary_accuracy": metrics.accuracy_score(truth, same),
             "precision": metrics.precision_score(truth, same),
             "recall": metrics.recall_score(truth, same),
             "f1": metrics.f1_score(truth, same),
@@ -402,10 +402,10 @@ def test_a_worse_model_is_neither_blessed_nor_pushed_and_it_is_said_why(
     before = first.summary["pair_sets"]["overall"]
     assert summary["baseline"] == {name: before[name] for name in summary["baseline"]}
     assert summary["baseline"]["pairs"] == 240
-    accuracy = summary["pair_sets"]["overall"]["accuracy"]
+    accuracy = summary["pair_sets"]["overall"]["binary_accuracy"]
     change = (
-        summary["slices"]["light:bright"]["accuracy"]
-        - first.summary["slices"]["light:bright"]["accuracy"]
+        summary["slices"]["light:bright"]["binary_accuracy"]
+        - first.summary["slices"]["light:bright"]["binary_accuracy"]
     )
     assert summary["reasons"] == [
         f"binary_accuracy is {accuracy:.4f} on all test pairs; it must be at least 0.8",

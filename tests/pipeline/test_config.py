@@ -108,6 +108,15 @@ def test_a_variable_names_the_file(tmp_path: Path) -> None:
             "evaluation.thresholds: []: List should have at",
         ),
         (
+            {"evaluation": {"thresholds": [{"metric": "accuracy", "min": 0.5}]}},
+            "evaluation.thresholds.0.metric: 'accuracy': there is no such metric; use one of "
+            "binary_accuracy, precision, recall, auc, eer,",
+        ),
+        (
+            {"data": {"images": "/faces", "pair_lists": {"test": ["/a/p.csv", "/b/p.csv"]}}},
+            "data.pair_lists: '/b/p.csv' in test would give the pair set 'p', which is taken;",
+        ),
+        (
             {"evaluation": {"thresholds": [{"metric": "auc"}]}},
             "evaluation.thresholds.0: the threshold on auc bounds nothing; give min, max or",
         ),
@@ -238,7 +247,7 @@ def test_relative_paths_start_at_the_project(
             "data": {
                 "images": "data/mine",
                 "image_list": "/lists/../images.csv",
-                "pair_lists": {"test": ["pairs.csv", "~/pairs.txt"]},
+                "pair_lists": {"test": ["pairs.csv", "~/more.txt"]},
             }
         }
     )
@@ -246,7 +255,7 @@ def test_relative_paths_start_at_the_project(
     assert config.data.image_list == "/images.csv"
     assert config.data.pair_lists.test == (
         str(PROJECT / "pairs.csv"),
-        str(Path.home() / "pairs.txt"),
+        str(Path.home() / "more.txt"),
     )
     assert config.root == PROJECT / "runs" / "faces"
     assert config.pipeline_root == PROJECT / "runs" / "faces" / "artifacts"

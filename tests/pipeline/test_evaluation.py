@@ -98,9 +98,9 @@ def evaluate(columns: Columns, config: EvaluationConfig, folder: Path) -> tuple[
             "module_path": "components.metrics.tfma_extractors",
         },
     )
-    kept, reasons = missed_thresholds(evaluation.uri)
+    reasons = missed_thresholds(evaluation.uri)
     blessed = (folder / "blessing" / "BLESSED").exists()
-    assert blessed == kept
+    assert blessed == (not reasons)
     assert blessed != (folder / "blessing" / "NOT_BLESSED").exists()
     assert json.loads((folder / "blessing" / "blessing.json").read_text()) == {
         "blessed": blessed,

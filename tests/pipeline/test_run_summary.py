@@ -14,11 +14,22 @@ from pipeline.run_summary import (
     verification_lines,
 )
 
+TABLE = """\
+Verification on the test pairs
+                           pairs  binary_accuracy  precision  recall     auc  tp  fn  fp  tn
+  overall                     20           0.8500     0.8889  0.8000  0.8750   8   2   1   9
+  overall, blessed before     20           0.7500     0.7778  0.7000  0.8000   7   3   2   8
+  view1                       10           1.0000     1.0000  1.0000  1.0000   5   0   0   5
+  sampled                     10           0.7000     0.7500  0.6000  0.7500   3   2   1   4
+  gender:female                4           0.5000          -  0.0000       -   0   2   0   2
+  tp, fn: one person, recognised or not. fp, tn: two people, taken for one or told apart.
+"""
+
 
 def measured(pairs: int, tp: int, fn: int, fp: int, tn: int, auc: float | None = 0.5) -> dict:
     return {
         "pairs": pairs,
-        "accuracy": (tp + tn) / pairs,
+        "binary_accuracy": (tp + tn) / pairs,
         "precision": tp / (tp + fp) if tp + fp else None,
         "recall": tp / (tp + fn),
         "auc": auc,
@@ -51,33 +62,24 @@ def test_table_of_pair_sets_baseline_and_slices() -> None:
             "people": 12,
         },
     }
-    # fmt: off
     assert verification_lines(summary) == [
-        "Verification on the test pairs",
-        "                           pairs  accuracy  precision  recall     auc  tp  fn  fp  tn",
-        "  overall                     20    0.8500     0.8889  0.8000  0.8750   8   2   1   9",
-        "  overall, blessed before     20    0.7500     0.7778  0.7000  0.8000   7   3   2   8",
-        "  view1                       10    1.0000     1.0000  1.0000  1.0000   5   0   0   5",
-        "  sampled                     10    0.7000     0.7500  0.6000  0.7500   3   2   1   4",
-        "  gender:female                4    0.5000          -  0.0000       -   0   2   0   2",
-        "  tp, fn: one person, recognised or not. fp, tn: two people, taken for one or told apart.",
+        *TABLE.splitlines(),
         "  Decision: same person up to distance 0.7500, chosen for accuracy on 12 people "
         "of the validation pairs (0.9000 there).",
     ]
-    # fmt: on
 
 
 def test_intervals_and_fairness_in_plain_words() -> None:
     overall = measured(20, tp=8, fn=2, fp=1, tn=9) | {
         "eer": 0.15,
-        "intervals": {"accuracy": [0.7, 0.95], "eer": [0.1, 0.21], "tar_at_far_0.1": None},
+        "intervals": {"binary_accuracy": [0.7, 0.95], "eer": [0.1, 0.21], "tar_at_far_0.1": None},
         "unresolved": ["tar_at_far_0.1"],
     }
     assert interval_lines(overall) == [
         "  Overall, with the 95 % interval over people:",
-        "    accuracy        0.8500  0.7000 to 0.9500",
-        "    eer             0.1500  0.1000 to 0.2100",
-        "    tar_at_far_0.1  -       too few pairs of two people to show it",
+        "    binary_accuracy  0.8500  0.7000 to 0.9500",
+        "    eer              0.1500  0.1000 to 0.2100",
+        "    tar_at_far_0.1   -       too few pairs of two people to show it",
     ]
     assert interval_lines(measured(20, tp=8, fn=2, fp=1, tn=9)) == []
     none = {"ratio": None, "at_least": None, "worst": None, "best": None, "max": None, "note": ""}

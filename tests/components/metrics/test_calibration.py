@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 from sklearn.calibration import calibration_curve
 
-from components.metrics.calibration import brier_score, expected_calibration_error
+from components.metrics.calibration import brier_score, expected_calibration_error, reliability
 
 
 def test_by_hand():
@@ -26,6 +26,24 @@ def test_agrees_with_scikit_learn():
     pairs, _ = np.histogram(scores, bins=15, range=(0, 1))
     expected = (pairs * np.abs(share - mean)).sum() / 1000
     assert expected_calibration_error(scores, labels) == pytest.approx(expected, abs=1e-12)
+
+
+def test_reliability_equals_scikit_learn():
+    random = np.random.default_rng(0)
+    scores = random.random(2000)
+    labels = (random.random(2000) < scores**2).astype(int)
+    found = reliability(scores, labels, bins=10)
+    same, score = calibration_curve(labels, scores, n_bins=10)
+    np.testing.assert_allclose([row["same"] for row in found], same, rtol=1e-12)
+    np.testing.assert_allclose([row["score"] for row in found], score, rtol=1e-12)
+    assert sum(row["pairs"] for row in found) == 2000
+
+
+def test_reliability_leaves_empty_bins_out():
+    assert reliability([0.05, 0.95, 1.0], [0, 1, 1], bins=10) == [
+        {"score": 0.05, "same": 0.0, "pairs": 1},
+        {"score": pytest.approx(0.975), "same": 1.0, "pairs": 2},
+    ]
 
 
 def test_bad_input_is_named():

@@ -17,15 +17,16 @@ from tensorflow_model_analysis.proto.config_pb2 import (
     SlicingSpec,
 )
 
-from components.metrics.tfma_metrics import ScoredPairs, TarAtFar, _GatherPairs
+from components.metrics.table import METRICS
+from components.metrics.tfma_metrics import PairMetric, ScoredPairs, _GatherPairs
 
 MODULE = "components.metrics.tfma_metrics"
 MODELS = {"candidate": "candidate_score", "baseline": "baseline_score"}
 PAIRS = 300
 
 
-def config(class_name: str, /, **parameters: float | str) -> MetricConfig:
-    return MetricConfig(class_name=class_name, module=MODULE, config=json.dumps(parameters))
+def config(name: str) -> MetricConfig:
+    return MetricConfig(class_name="PairMetric", module=MODULE, config=json.dumps({"name": name}))
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +45,7 @@ def pairs() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def results(pairs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """TFMA's values in one run: by model, whether difference to the baseline, and slice."""
-    metrics = [
-        config("PairCount"),
-        config("Auc"),
-        config("AveragePrecision"),
-        config("EqualErrorRate"),
-        *(config("TarAtFar", far=far) for far in (0.1, 0.02, 0.001)),
-        config("BrierScore"),
-        config("ExpectedCalibrationError"),
-    ]
+    metrics = [MetricConfig(class_name="PairCount", module=MODULE), *map(config, METRICS)]
     eval_config = EvalConfig(
         model_specs=[
             ModelSpec(
@@ -84,13 +77,21 @@ def expected(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     fpr, tpr, _ = sklearn_metrics.roc_curve(labels, scores, drop_intermediate=False)
     share, mean = calibration_curve(labels, scores, n_bins=15)
     counts, _ = np.histogram(np.ceil(scores * 15), bins=np.arange(0.5, 16))
+    same = scores >= 0.5
+    (tn, fp), (fn, tp) = sklearn_metrics.confusion_matrix(labels, same, labels=[0, 1])
     return {
         "example_count": len(labels),
         "auc": sklearn_metrics.roc_auc_score(labels, scores),
         "auc_precision_recall": sklearn_metrics.average_precision_score(labels, scores),
         # FPR = 1 - TPR where the two add up to 1, and their sum rises along the curve.
         "eer": np.interp(1, fpr + tpr, fpr),
-        **{f"tar_at_far_{far:g}": tpr[fpr <= far].max() for far in (0.1, 0.02)},
+        "tar_at_far_0.1": tpr[fpr <= 0.1].max(),
+        "fmr": fp / (fp + tn),
+        "fnmr": fn / (fn + tp),
+        "binary_accuracy": sklearn_metrics.accuracy_score(labels, same),
+        "precision": sklearn_metrics.precision_score(labels, same),
+        "recall": sklearn_metrics.recall_score(labels, same),
+        "f1": sklearn_metrics.f1_score(labels, same),
         "brier_score": sklearn_metrics.brier_score_loss(labels, scores),
         "expected_calibration_error": (counts[counts > 0] * np.abs(share - mean)).sum()
         / len(labels),
@@ -103,16 +104,19 @@ def test_agrees_with_scikit_learn_by_model_and_slice(pairs, results, model, part
     chosen = pairs if part == "all" else pairs[pairs.gender == part]
     labels, scores = chosen.label.to_numpy(), chosen[MODELS[model]].to_numpy(np.float64)
     found = results[model, part]
-    for name, value in expected(labels, scores).items():
+    wanted = expected(labels, scores)
+    assert set(METRICS) - set(wanted) == {"tar_at_far_0.01", "tar_at_far_0.001"}
+    for name, value in wanted.items():
         assert found[name] == pytest.approx(value, abs=1e-12), name
     # Fewer than 1,000 impostor pairs cannot show a FAR of 0.001.
     assert np.isnan(float(found["tar_at_far_0.001"]))
 
 
-def test_a_slice_without_genuine_pairs_has_the_calibration_metrics_only(pairs, results):
+def test_a_slice_without_genuine_pairs_has_the_metrics_that_need_none(pairs, results):
     found = results["candidate", "mixed"]
-    for name in ("auc", "auc_precision_recall", "eer", "tar_at_far_0.1"):
-        assert np.isnan(float(found[name])), name
+    defined = {name for name in METRICS if not np.isnan(float(found[name]))}
+    calibration = {"brier_score", "expected_calibration_error"}
+    assert defined == calibration | {"binary_accuracy", "fmr", "f1"}
     scores = pairs[pairs.gender == "mixed"].candidate_score.to_numpy(np.float64)
     assert found["brier_score"] == pytest.approx(np.mean(scores**2), abs=1e-12)
 
@@ -129,11 +133,11 @@ def test_a_single_model_needs_no_name(pairs, tmp_path):
     eval_config = EvalConfig(
         model_specs=[ModelSpec(label_key="label", prediction_key="candidate_score")],
         slicing_specs=[SlicingSpec()],
-        metrics_specs=[MetricsSpec(metrics=[config("EqualErrorRate", name="error")])],
+        metrics_specs=[MetricsSpec(metrics=[config("eer")])],
     )
     found = tfma.analyze_raw_data(pairs, eval_config, output_path=str(tmp_path))
     wanted = expected(pairs.label.to_numpy(), pairs.candidate_score.to_numpy(np.float64))["eer"]
-    value = found.get_metrics_for_all_slices()[()]["error"]["doubleValue"]
+    value = found.get_metrics_for_all_slices()[()]["eer"]["doubleValue"]
     assert value == pytest.approx(wanted, abs=1e-12)
 
 
@@ -180,11 +184,11 @@ def test_gathered_pairs_survive_the_way_between_workers():
     assert len(sent[0].scores) == 2
 
 
-def test_a_far_out_of_range_is_refused():
-    with pytest.raises(ValueError, match="far is 0"):
-        TarAtFar(far=0)
+def test_a_name_that_is_not_in_the_table_is_refused():
+    with pytest.raises(ValueError, match="there is no metric 'err'; choose one of binary_accuracy"):
+        PairMetric("err")
 
 
 def test_example_weights_are_refused():
     with pytest.raises(ValueError, match="does not support example weights"):
-        TarAtFar(far=0.1).computations(example_weighted=True)
+        PairMetric("eer").computations(example_weighted=True)

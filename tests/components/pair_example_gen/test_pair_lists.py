@@ -1,9 +1,10 @@
 """Pair lists in each of their forms."""
 
 import pytest
+from pydantic import ValidationError
 
-from components.pair_example_gen import DataError, pair_sets
-from components.pair_example_gen.config import DataConfig
+from components.pair_example_gen import DataError
+from components.pair_example_gen.config import DataConfig, pair_set
 from components.pair_example_gen.pair_lists import ListedPair, read_pair_list, with_suffixes
 
 
@@ -74,19 +75,19 @@ def test_a_missing_pair_list_is_an_error():
 
 
 def test_pair_sets_are_named_after_the_lists():
-    config = DataConfig(images="x", pair_lists={"test": ["a/pairsDevTest.txt", "b/view2.v1.csv"]})
-    assert pair_sets(config) == {
-        "train": ["sampled"],
-        "val": ["sampled"],
-        "test": ["pairsDevTest", "view2.v1"],
-    }
+    lists = ["a/pairsDevTest.txt", "b/view2.v1.csv"]
+    assert [pair_set(path) for path in lists] == ["pairsDevTest", "view2.v1"]
+    # Other splits have results of their own.
+    DataConfig(images="x", pair_lists={"val": lists, "test": lists})
 
 
-@pytest.mark.parametrize("paths", [["a/p.csv", "b/p.txt"], ["sampled.csv"]])
-def test_pair_sets_with_one_name_are_an_error(paths):
-    config = DataConfig(images="x", pair_lists={"val": paths})
-    with pytest.raises(DataError, match=r"data.pair_lists.val: .* is taken; rename the file"):
-        pair_sets(config)
+@pytest.mark.parametrize("paths", [("a/p.csv", "b/p.txt"), ("sampled.csv",), ("overall.csv",)])
+def test_lists_whose_results_would_replace_others_are_refused(paths):
+    message = (
+        rf"'{paths[-1]}' in val would give the pair set '\w+', which is taken; rename the file"
+    )
+    with pytest.raises(ValidationError, match=message):
+        DataConfig(images="x", pair_lists={"val": paths})
 
 
 def test_images_in_another_format_are_found_by_their_names():

@@ -15,9 +15,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components import features
 from components.report.config import ReportConfig
-from components.report.face_pairs import read_pair_ids
-from components.report.gather import Folders, gather
-from components.report.page import RunContent
+from components.report.content import RunContent
 from components.report.scored_pairs import ScoredPairs, read_scored_pairs
 from components.report.summary import summarize
 from data.synthetic import draw_face
@@ -79,21 +77,19 @@ def image_id(person: int, index: int) -> str:
 class SmallRun:
     """The folders of a run and what is in them."""
 
-    folders: Folders
+    folders: dict[str, Path]
     pairs: ScoredPairs
-    ids: object
 
     def content(self, config: ReportConfig | None = None, **changed: object) -> RunContent:
-        """Its content, as Report gathers it."""
+        """Its content, as Report has it."""
         summary = summarize(self.pairs, DECISION, True, []) | changed
-        return gather(
+        return RunContent(
             self.folders,
             "small",
             "2030-01-02 03:04 UTC",
             summary,
             DECISION,
             self.pairs,
-            self.ids,
             ["hair"],
             {
                 "artifacts": [{"input": "model", "id": 7, "type": "Model", "uri": "/runs/model/7"}],
@@ -111,11 +107,11 @@ class SmallRun:
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
     root = tmp_path_factory.mktemp("small_run")
-    folders = Folders(
-        **{name: root / name for name in Folders.__dataclass_fields__}  # one folder an artifact
-    )
+    names = ["images", "pairs", "scored_pairs", "model_run"]
+    names += ["image_statistics", "image_verdict", "pair_verdict"]
+    folders = {name: root / name for name in names}
     write_records(
-        folders.images / "Split-test" / "images-00000",
+        folders["images"] / "Split-test" / "images-00000",
         [
             {
                 features.IMAGE_ID: bytes_feature(image_id(person, index)),
@@ -154,7 +150,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
                 ),
             }
         )
-    scored = folders.scored_pairs / "Split-test"
+    scored = folders["scored_pairs"] / "Split-test"
     write_records(scored / "scored_pairs-00000-of-00001", rows)
 
     counts = {"images": 40, "identities": 10, "quarantined": 1}
@@ -164,17 +160,17 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
         "exif_rotated": 3,
         "other_files_ignored": 2,
     }
-    (folders.images / "summary.json").write_text(json.dumps(content))
-    with (folders.images / "quarantine.csv").open("w", newline="") as file:
+    (folders["images"] / "summary.json").write_text(json.dumps(content))
+    with (folders["images"] / "quarantine.csv").open("w", newline="") as file:
         csv.writer(file).writerows(
             [("image_id", "identity", "reason"), ("p1/broken.jpg", "p1", "not an image")]
         )
-    folders.pairs.mkdir()
+    folders["pairs"].mkdir()
     sets = {"sampled": {"same": 60, "different": 200, "wanted": 400}}
     content = {"splits": {"train": sets, "test": sets}}
-    (folders.pairs / "summary.json").write_text(json.dumps(content))
+    (folders["pairs"] / "summary.json").write_text(json.dumps(content))
 
-    for folder, findings in ((folders.image_verdict, []), (folders.pair_verdict, [FINDING])):
+    for folder, findings in ((folders["image_verdict"], []), (folders["pair_verdict"], [FINDING])):
         folder.mkdir()
         (folder / "verdict.json").write_text(json.dumps({"passed": True, "findings": findings}))
 
@@ -189,11 +185,11 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
     hair.string_stats.common_stats.num_non_missing = 40
     for value, frequency in (("dark", 30), (EVIL, 10)):
         hair.string_stats.top_values.add(value=value, frequency=frequency)
-    path = folders.image_statistics / "Split-test" / "FeatureStats.pb"
+    path = folders["image_statistics"] / "Split-test" / "FeatureStats.pb"
     path.parent.mkdir(parents=True)
     path.write_bytes(statistics.SerializeToString())
 
-    folders.model_run.mkdir()
+    folders["model_run"].mkdir()
     training = {
         "history": {
             "loss": [0.5, 0.25, 0.2],
@@ -206,8 +202,8 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
         "training": {"paradigm": "contrastive", "network": {"name": "cnn"}},
         "versions": {"keras": "3"},
     }
-    (folders.model_run / "training.json").write_text(json.dumps(training))
-    return SmallRun(folders, read_scored_pairs(scored, ["pair_set", "hair"]), read_pair_ids(scored))
+    (folders["model_run"] / "training.json").write_text(json.dumps(training))
+    return SmallRun(folders, read_scored_pairs(scored, ["pair_set", "hair"]))
 
 
 FINDING = {

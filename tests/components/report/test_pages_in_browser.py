@@ -7,9 +7,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from components.report.config import ReportConfig
 from components.report.model_card import model_card, model_card_page
-from components.report.page import report_page
+from components.report.report_page import report_page
 from components.report.tfma_page import tfma_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -50,7 +49,7 @@ def folder(small_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     content = small_run.content()
     (folder / "report.html").write_text(report_page(content))
-    card = model_card_page("small", model_card(content, ReportConfig()))
+    card = model_card_page("small", model_card(content))
     (folder / "model_card.html").write_text(card)
     (folder / "tfma.html").write_text(tfma_page("TFMA: small", tfma_content()))
     return folder

@@ -1,6 +1,7 @@
 """The parts of the report: curves, measures, faces, data, lineage, times, the model card."""
 
 import base64
+import json
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -10,13 +11,12 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 from PIL import Image
-from sklearn.calibration import calibration_curve
 
 from components.metrics import roc
-from components.report import charts, data_facts, face_pairs, lineage, measures, times
+from components.report import charts, data_facts, face_pairs, lineage, times
 from components.report.config import ReportConfig
 from components.report.model_card import model_card, model_card_page
-from components.report.page import report_page
+from components.report.report_page import report_page, slider_steps
 from components.report.templates import count, number, percent
 from data.synthetic import face_jpeg
 
@@ -54,30 +54,11 @@ def test_a_chart_is_svg_in_the_page_s_own_colours():
     assert "candidate, AUC 0.7500" in svg
 
 
-def test_reliability_equals_scikit_learn():
-    random = np.random.default_rng(0)
-    scores = random.random(2000)
-    labels = (random.random(2000) < scores**2).astype(int)
-    found = measures.reliability(scores, labels, bins=10)
-    same, score = calibration_curve(labels, scores, n_bins=10)
-    np.testing.assert_allclose([row["same"] for row in found], same, rtol=1e-12)
-    np.testing.assert_allclose([row["score"] for row in found], score, rtol=1e-12)
-    assert sum(row["pairs"] for row in found) == 2000
-
-
-def test_reliability_leaves_empty_bins_out():
-    found = measures.reliability(np.array([0.05, 0.95, 1.0]), np.array([0, 1, 1]), bins=10)
-    assert found == [
-        {"score": 0.05, "same": 0.0, "pairs": 1},
-        {"score": pytest.approx(0.975), "same": 1.0, "pairs": 2},
-    ]
-
-
 def test_slider_finds_the_decision_between_two_distances():
     # 0.26 accepts the two smallest, as 0.25 (halfway) does; 0.24 accepts them too.
     curve = roc.sweep(np.array([0.1, 0.2, 0.3, 0.4]), np.array([1, 0, 1, 0]))
     for threshold in (0.24, 0.26):
-        steps = measures.slider_steps(curve, threshold, accepted=2)
+        steps = slider_steps(curve, threshold, accepted=2)
         assert steps["threshold"][steps["chosen"]] == threshold
         assert (steps["tp"][steps["chosen"]], steps["fp"][steps["chosen"]]) == (1, 1)
         assert (steps["tp"][0], steps["tp"][-1]) == (0, 2)
@@ -107,12 +88,12 @@ def test_a_face_becomes_a_small_jpeg_without_metadata():
 def test_a_missing_image_is_named(small_run):
     with pytest.raises(ValueError, match=r"1 images .*'p99/0.jpg'"):
         face_pairs.read_image_files(
-            small_run.folders.images / "Split-test", [b"p0/0.jpg", b"p99/0.jpg"]
+            small_run.folders["images"] / "Split-test", [b"p0/0.jpg", b"p99/0.jpg"]
         )
 
 
 def test_statistics_and_counts(small_run):
-    found = data_facts.read_statistics(small_run.folders.image_statistics, ["hair", "age"])
+    found = data_facts.read_statistics(small_run.folders["image_statistics"], ["hair", "age"])
     assert found["measures"] == [
         {
             "name": "brightness",
@@ -126,7 +107,7 @@ def test_statistics_and_counts(small_run):
     ]
     assert list(found["attributes"]) == ["hair"]
     assert found["attributes"]["hair"]["test"][0] == ("dark", 0.75)
-    counts = data_facts.read_counts(small_run.folders.images, small_run.folders.pairs)
+    counts = data_facts.read_counts(small_run.folders["images"], small_run.folders["pairs"])
     assert counts["splits"]["train"]["pair_sets"]["sampled"]["different"] == 200
     assert (counts["quarantined"], counts["quarantine"][0]["reason"]) == (1, "not an image")
 
@@ -174,13 +155,15 @@ def test_a_page_without_a_place_for_times_is_refused():
 
 
 def test_the_model_card_has_the_same_numbers(small_run):
-    content = small_run.content(ReportConfig(faces=False))
-    config = ReportConfig(owner="A & B", intended_use="Doors.", data_licence="CC0")
-    card = model_card(content, config)
+    config = ReportConfig(faces=False, owner="A & B", intended_use="Doors.", data_licence="CC0")
+    content = small_run.content(config)
+    card = model_card(content)
     overall = content.overall
-    low, high = overall["intervals"]["accuracy"]
-    baseline = content.summary["baseline"]["accuracy"]
-    row = f"| Accuracy | {overall['accuracy']:.4f} | {low:.4f} – {high:.4f} | {baseline:.4f} |"
+    low, high = overall["intervals"]["binary_accuracy"]
+    baseline = content.summary["baseline"]["binary_accuracy"]
+    row = (
+        f"| Accuracy | {overall['binary_accuracy']:.4f} | {low:.4f} – {high:.4f} | {baseline:.4f} |"
+    )
     assert row in card.splitlines()
     assert "A &amp; B" in card
     assert "Doors." in card
@@ -190,14 +173,15 @@ def test_the_model_card_has_the_same_numbers(small_run):
     page = model_card_page("small", card)
     assert page.count("<table>") == 3
     assert "<script" not in page
-    assert f'<td style="text-align: right;">{overall["accuracy"]:.4f}</td>' in page
+    assert f'<td style="text-align: right;">{overall["binary_accuracy"]:.4f}</td>' in page
 
 
-def test_a_run_without_epochs_says_that_nothing_was_trained(small_run):
+def test_a_run_without_epochs_says_that_nothing_was_trained(small_run, tmp_path):
     content = small_run.content(ReportConfig(faces=False))
     training = content.training | {"history": {}, "best_epoch": 0, "comparer_note": "Few people"}
-    content = replace(content, training=training)
-    card = model_card(content, ReportConfig())
+    (tmp_path / "training.json").write_text(json.dumps(training))
+    content = replace(content, folders=content.folders | {"model_run": tmp_path})
+    card = model_card(content)
     assert "embedding of 8 numbers;" in card
     assert "The network was trained by others and is used as it is. Few people." in card
     assert "epochs" not in card

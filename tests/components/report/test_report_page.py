@@ -9,7 +9,8 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from components.report.config import ReportConfig
-from components.report.page import headlines, report_page
+from components.report.content import headlines
+from components.report.report_page import report_page
 
 
 class Reader(HTMLParser):
@@ -60,7 +61,7 @@ def test_headlines_equal_scikit_learn(small_run, read):
     eer = np.interp(0, fmr - (1 - tpr), fmr)
     (_, fp), (fn, _) = sklearn_metrics.confusion_matrix(labels, same)
     expected = {
-        "accuracy": sklearn_metrics.accuracy_score(labels, same),
+        "binary_accuracy": sklearn_metrics.accuracy_score(labels, same),
         "precision": sklearn_metrics.precision_score(labels, same),
         "recall": sklearn_metrics.recall_score(labels, same),
         "f1": sklearn_metrics.f1_score(labels, same),
@@ -91,10 +92,10 @@ def test_the_confusion_matrix_shows_the_counts(small_run, page):
 
 
 def test_baseline_and_change_stand_beside_the_candidate(small_run, content):
-    rows = {row.key: row for row in headlines(content)}
+    rows = {row.metric.name: row for row in headlines(content)}
     labels = small_run.pairs.labels
     old = sklearn_metrics.accuracy_score(labels, small_run.pairs.baseline_scores >= 0.5)
-    row = rows["accuracy"]
+    row = rows["binary_accuracy"]
     assert (row.baseline, row.change) == (old, row.value - old)
     assert row.better == (row.value > old)
     # Of an error, less is better.
@@ -166,21 +167,21 @@ def test_names_from_data_are_text(page):
 
 
 def test_worst_pairs_have_their_faces(small_run, content, read):
-    accepts = content.false_accepts
+    accepts, rejects = content.worst
     distances = small_run.pairs.distances[
         (small_run.pairs.labels == 0) & (small_run.pairs.scores >= 0.5)
     ]
     expected = np.sort(distances)[:5]
     np.testing.assert_array_equal([np.float32(pair.distance) for pair in accepts], expected)
     faces = [a for tag, a in read.elements if tag == "img"]
-    assert len(faces) == 2 * (len(accepts) + len(content.false_rejects))
+    assert len(faces) == 2 * (len(accepts) + len(rejects))
     assert all(face["src"].startswith("data:image/jpeg;base64,") for face in faces)
 
 
 def test_faces_can_be_left_out(small_run):
     content = small_run.content(ReportConfig(faces=False, worst_pairs=5))
     page = report_page(content)
-    assert len(content.false_accepts) == 5
+    assert len(content.worst[0]) == 5
     assert "<img" not in page
     assert "data:image" not in page
     assert "report.faces is false" in page

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from components.projector import MOST_SPRITES
+from components.projector import MOST_SPRITES, SPRITE, write_projector
+from components.report.content import RunContent, headlines
+from components.report.face_pairs import small_image
 
 _BATCH = 256
 
@@ -72,3 +74,32 @@ def write_scalars(folder: Path, values: Mapping[str, float], text: Mapping[str, 
             tf.summary.scalar(f"test/{name}", value)
         tf.summary.text("test/verdict", f"```\n{json.dumps(text, indent=2)}\n```")
     writer.close()
+
+
+def write_tensorboard_run(folder: Path, content: RunContent, model: Path) -> None:
+    """Writes a TensorBoard run: test measures, and test images in the embedding projector.
+
+    Args:
+      folder: Of the run.
+      content: Of the report.
+      model: The candidate's SavedModel.
+    """
+    values = {row.metric.name: row.value for row in headlines(content) if row.value is not None}
+    verdict = {key: content.summary[key] for key in ("blessed", "reasons", "threshold")}
+    write_scalars(folder, values, verdict)
+    identities = content.ids.identities(content.pairs)
+    chosen = choose_images(identities, content.config.projector_images, content.config.seed)
+    if not chosen:
+        return
+    files = content.image_files(chosen)
+    ordered = [files[image_id] for image_id in chosen]
+    write_projector(
+        folder,
+        "test images",
+        embed(model, ordered),
+        {
+            "identity": [identities[image_id].decode() for image_id in chosen],
+            "image": [image_id.decode() for image_id in chosen],
+        },
+        [small_image(file, SPRITE) for file in ordered] if content.config.faces else None,
+    )
