@@ -130,12 +130,6 @@ class ModelManager:
             raise StatusError(Code.NOT_FOUND, f"Could not find {wanted} of model {name[:100]}")
         return found
 
-    async def run(self, seconds: float) -> None:
-        """Polls for ever, every so many seconds."""
-        while True:
-            await asyncio.sleep(seconds)
-            await self.poll()
-
     async def poll(self) -> None:
         """Looks at the disk once, and loads and unloads accordingly."""
         async with self._lock:

@@ -1,29 +1,25 @@
-"""Signatures and tensors: what a model takes, and tensors to and from protos and JSON values.
+"""Signatures and tensors: what a model takes, and the tensors of a gRPC request.
 
 A tensor is a NumPy array here; one of strings has dtype ``object`` and holds ``bytes``.
 """
 
-import base64
-import binascii
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from tensorflow import as_dtype, make_ndarray
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
-from serving.local_server.status import StatusError, invalid
+from serving.local_server.status import invalid
 
 Tensors = dict[str, np.ndarray]
 
 # A TensorProto may give one value and a shape, and mean that value everywhere. Beyond this many
 # elements, that is a way to make a server allocate what its client never sent.
 _MAX_REPEATED: Final = 2**20
-# TensorFlow Serving writes string outputs with this suffix as base64, all others as text.
-_BYTES_SUFFIX: Final = "_bytes"
 
 
 @dataclass(frozen=True)
@@ -164,99 +160,12 @@ def _strings_from_proto(spec: TensorSpec, proto: TensorProto, sizes: list[int]) 
             f"input {spec.name!r} of shape {sizes} has {len(proto.string_val)} values, not "
             f"{math.prod(sizes)}"
         )
-    return _object_array(list(proto.string_val), sizes)
+    return object_array(list(proto.string_val), sizes)
 
 
-def _object_array(values: list[bytes], shape: list[int]) -> np.ndarray:
+def object_array(values: list[bytes], shape: list[int]) -> np.ndarray:
+    """Returns a tensor of strings."""
     # np.array would look into the values and guess a fixed-width dtype, which cuts trailing zeros.
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array.reshape(shape)
-
-
-def array_from_json(spec: TensorSpec, value: Any) -> np.ndarray:
-    """Returns the tensor that nested JSON lists, or a single value, hold for ``spec``.
-
-    Strings are taken as text, ``{"b64": "..."}`` as the bytes it encodes.
-
-    Raises:
-        StatusError: INVALID_ARGUMENT for ragged lists, a value of another type, a number that is
-            too large for the dtype, or text that is not base64.
-    """
-    shape: list[int] = []
-    probe = value
-    while isinstance(probe, list):
-        shape.append(len(probe))
-        if not probe:
-            break
-        probe = probe[0]
-    flat: list[Any] = []
-    _flatten(spec, value, shape, 0, flat)
-    if spec.dtype == object:
-        return _object_array(flat, shape)
-    try:
-        wide = np.array(flat, dtype=np.float64 if spec.dtype.kind == "f" else None)
-        with np.errstate(over="ignore"):
-            array = wide.astype(spec.dtype)
-    except OverflowError:
-        raise _too_large(spec) from None
-    # A float too large becomes infinite; an integer too large wraps.
-    floats = spec.dtype.kind == "f"
-    kept = np.isfinite(array) == np.isfinite(wide) if floats else array == wide
-    if not kept.all():
-        raise _too_large(spec)
-    return array.reshape(shape)
-
-
-def _too_large(spec: TensorSpec) -> StatusError:
-    return invalid(f"input {spec.name!r} holds a number too large for {spec.type_name}")
-
-
-def _flatten(spec: TensorSpec, value: Any, shape: list[int], level: int, flat: list[Any]) -> None:
-    if level < len(shape):
-        if not isinstance(value, list) or len(value) != shape[level]:
-            raise invalid(f"input {spec.name!r} is ragged; each list at a level has one length")
-        for item in value:
-            _flatten(spec, item, shape, level + 1, flat)
-        return
-    flat.append(_scalar(spec, value))
-
-
-def _scalar(spec: TensorSpec, value: Any) -> Any:
-    kind = spec.dtype.kind
-    if kind == "O" and isinstance(value, str):
-        return value.encode()
-    if kind == "O" and isinstance(value, dict):
-        return _from_base64(spec, value)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind == "f" and number:
-        return value
-    if kind in "iu" and number and isinstance(value, int):
-        return value
-    if kind == "b" and isinstance(value, bool):
-        return value
-    raise invalid(
-        f"input {spec.name!r} must hold {spec.type_name} values, not {type(value).__name__}"
-    )
-
-
-def _from_base64(spec: TensorSpec, value: dict[str, Any]) -> bytes:
-    text = value.get("b64")
-    if len(value) != 1 or not isinstance(text, str):
-        raise invalid(f'input {spec.name!r}: an object must be {{"b64": "<base64 text>"}}')
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise invalid(f"input {spec.name!r}: the b64 value is not base64") from None
-
-
-def json_from_array(name: str, array: np.ndarray) -> Any:
-    """Returns an output tensor as nested lists; bytes as ``{"b64": ...}`` when so named."""
-    if array.dtype != object:
-        return array.tolist()
-    if array.ndim == 0:
-        content: bytes = array.item()
-        if name.endswith(_BYTES_SUFFIX):
-            return {"b64": base64.b64encode(content).decode()}
-        return content.decode(errors="replace")
-    return [json_from_array(name, np.asarray(item, dtype=object)) for item in array]

@@ -6,15 +6,18 @@ import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from serving import protos
-from serving.local_server.rest import decode_body, encode_outputs
+from serving.local_server.json_tensors import (
+    array_from_json,
+    decode_inputs,
+    encode_outputs,
+    json_from_array,
+)
 from serving.local_server.status import Code, StatusError
 from serving.local_server.tensors import (
     Signature,
     TensorSpec,
-    array_from_json,
     array_from_proto,
     check_inputs,
-    json_from_array,
 )
 from serving.protos import write_array
 
@@ -166,7 +169,7 @@ def test_row_and_column_formats_mean_the_same():
     }
     columns = {"inputs": {"image": [b64(b"p"), b64(b"q")], "vector": [[1, 2], [3, 4]]}}
     for body in (rows, columns):
-        tensors = decode_body(TWO, body)
+        tensors = decode_inputs(TWO, body)
         assert tensors["image"].tolist() == [b"p", b"q"]
         assert tensors["vector"].tolist() == [[1, 2], [3, 4]]
 
@@ -178,7 +181,7 @@ def test_a_single_input_may_go_without_its_name():
         {"inputs": [b64(b"p")]},
         {"inputs": {"image": [b64(b"p")]}},
     ):
-        assert decode_body(ONE, body)["image"].tolist() == [b"p"]
+        assert decode_inputs(ONE, body)["image"].tolist() == [b"p"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +197,7 @@ def test_a_single_input_may_go_without_its_name():
     ],
 )
 def test_bodies_that_do_not_fit_are_refused(signature, body, says):
-    message = refused(lambda: check_inputs(signature, decode_body(signature, body)))
+    message = refused(lambda: check_inputs(signature, decode_inputs(signature, body)))
     assert says in message
 
 
