@@ -20,6 +20,7 @@ from components.report.projector import embed
 from pipeline.config import PROJECT
 from serving.client.search_space import SearchSpace
 from serving.enrolment.gallery import EXACT_NUMBERS, Gallery
+from serving.versions import newest_version
 
 TEMPLATES = (10_000, 100_000, 1_000_000, 4_000_000)
 # Templates of one person, and how far apart they lie: photos of one person differ.
@@ -68,10 +69,10 @@ def newest_model(base: Path = PROJECT / "serving" / "models" / "faceauth") -> Pa
     Raises:
       SystemExit: None was.
     """
-    versions = [each for each in base.glob("[0-9]*") if (each / "saved_model.pb").is_file()]
-    if not versions:
-        raise SystemExit(f"no model in {base}; `make run` pushes one, or name one with --model")
-    return max(versions, key=lambda each: int(each.name))
+    try:
+        return newest_version(base)
+    except ValueError as error:
+        raise SystemExit(f"{error}; `make run` pushes one, or name one with --model") from None
 
 
 def searched(gallery: Gallery, probes: np.ndarray) -> tuple[list[int], list[float]]:

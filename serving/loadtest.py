@@ -24,6 +24,7 @@ import numpy as np
 import uvloop
 
 from serving.client import AsyncClient, Endpoint, RetryPolicy, ServingError
+from serving.versions import newest_version, versions_in
 
 SIGNATURES: Final = ("serving_default", "embed", "compare")
 CONCURRENCY: Final = (1, 4, 16, 64)
@@ -258,7 +259,7 @@ def report(load: Load, signature: str, api: str, clients: int, in_process: float
 
 def swap_under_load(base: Path, work: Work, seconds: float) -> int:
     """Pushes a new version in the middle of a load of 16 clients; returns the failed calls."""
-    version = max(int(entry.name) for entry in base.iterdir() if entry.name.isdecimal())
+    version = versions_in(base)[-1]
 
     async def push() -> None:
         await asyncio.sleep(seconds / 4)
@@ -295,15 +296,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # gRPC's thread and the clients' loop take turns; by default a turn is 5 ms.
     sys.setswitchinterval(0.0005)
-    versions = [int(entry.name) for entry in given.model.glob("*") if entry.name.isdecimal()]
-    if not versions:
-        print(f"error: no version in {given.model}; run the pipeline first", file=sys.stderr)
+    try:
+        version = newest_version(given.model)
+    except ValueError as error:
+        print(f"error: {error}; run the pipeline first", file=sys.stderr)
         return 1
     images = synthetic_images(_IMAGES)
     if given.images is not None:
         files = sorted(given.images.rglob("*.jp*g"))[:_IMAGES]
         images = [file.read_bytes() for file in files] or images
-    inside = InProcess(given.model / str(max(versions)))
+    inside = InProcess(version)
     work = inside.work(images)
     # First, and alone: what a server and its clients share is then not shared with this.
     rates = {
@@ -314,7 +316,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder, "faceauth")
-        shutil.copytree(given.model / str(max(versions)), base / str(max(versions)))
+        shutil.copytree(version, base / (version.name if version.name.isdecimal() else "1"))
         named = {"rest": given.url, "grpc": given.grpc_url}
         if any(named.values()):
             failed += _table(named, work, rates, given.seconds)
