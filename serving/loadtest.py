@@ -10,12 +10,11 @@ import asyncio
 import io
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +23,7 @@ import numpy as np
 import uvloop
 
 from serving.client import AsyncClient, Endpoint, RetryPolicy, ServingError
+from serving.server_process import free_port, running, wait_until_available
 from serving.versions import newest_version, versions_in
 
 SIGNATURES: Final = ("serving_default", "embed", "compare")
@@ -31,6 +31,7 @@ CONCURRENCY: Final = (1, 4, 16, 64)
 # Answers differ this much at most between batch sizes and processes.
 TOLERANCE: Final = 1e-4
 _IMAGES: Final = 64
+_START_TIMEOUT_S: Final = 300.0
 _MODELS: Final = Path(__file__).parent / "models" / "faceauth"
 _HEADER: Final = (
     f"{'signature':16} {'api':5} {'clients':>7} {'rows/s':>8} {'p50 ms':>8} {'p95 ms':>8} "
@@ -206,29 +207,19 @@ def local_server(base: Path) -> Iterator[tuple[str, str]]:
     """Runs a local server in a process of its own; yields its REST and gRPC URLs.
 
     Raises:
-        RuntimeError: It does not start.
+        NotServing: It does not start.
     """
+    from serving.client.grpc_transport import GrpcTransport
+
+    rest, grpc = free_port(), free_port()
     command = [sys.executable, "-m", "serving.local_server", "--model_base_path", str(base)]
-    process = subprocess.Popen(
-        [*command, "--rest_port", "0", "--grpc_port", "0"],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        found: dict[str, str] = {}
-        for line in process.stdout or ():
-            kind, _, rest = line.partition(" ")
-            found[kind] = rest.strip()
-            if kind == "gRPC":
-                break
-        if "gRPC" not in found:
-            raise RuntimeError(f"the local server did not start; try it: {' '.join(command)}")
-        yield found["REST"].split("/v1/")[0], f"grpc://{found['gRPC']}"
-    finally:
-        process.terminate()
-        process.wait(30)
+    command += ["--rest_port", str(rest), "--grpc_port", str(grpc)]
+    transport = GrpcTransport(Endpoint(f"grpc://127.0.0.1:{grpc}"))
+    with tempfile.TemporaryDirectory() as folder, closing(transport):
+        log = Path(folder, "server.log")
+        with running(command, log) as process:
+            wait_until_available(transport, process, log, _START_TIMEOUT_S)
+            yield f"http://127.0.0.1:{rest}", f"grpc://127.0.0.1:{grpc}"
 
 
 async def measure(
