@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 
+from serving.http_limits import BodyTooLarge, BodyTooSlow, read_body
 from serving.local_server.json_tensors import decode_inputs, encode_outputs, parse_body
 from serving.local_server.messages import metadata_message, status_message
 from serving.local_server.metrics import CONTENT_TYPE
@@ -44,14 +45,6 @@ class _Named(NamedTuple):
     label: str | None
 
 
-class _TooLarge(Exception):
-    """The body passes the limit."""
-
-
-class _TooSlow(Exception):
-    """The body did not arrive in time."""
-
-
 def rest_app(service: Service) -> Starlette:
     """Returns the ASGI application.
 
@@ -79,10 +72,10 @@ class _RestApi:
             return _json(200, await self._route(request))
         except StatusError as error:
             return _error(HTTP_STATUS[error.code], error.message)
-        except _TooLarge:
+        except BodyTooLarge:
             limit = self._service.limits.max_body_bytes
             return _error(413, f"the body is larger than {limit} bytes; send fewer images at once")
-        except _TooSlow:
+        except BodyTooSlow:
             limit_s = self._service.limits.body_timeout_s
             return _error(408, f"the body did not arrive within {limit_s:g} s")
         except ClientDisconnect:
@@ -124,8 +117,8 @@ class _RestApi:
         }
 
     async def _predict(self, named: _Named, request: Request) -> Any:
-        body = await self._body(request)
-        limit_s = self._service.limits.request_timeout_s
+        limits = self._service.limits
+        body = await read_body(request, limits.max_body_bytes, limits.body_timeout_s)
         with self._service.counted(named.model, "REST"):
             content = parse_body(body)
             servable = self._service.manager.resolve(*named)
@@ -133,33 +126,14 @@ class _RestApi:
             inputs = decode_inputs(signature, content)
             answer = self._service.predict(servable, signature, inputs)
             try:
-                outputs = await asyncio.wait_for(answer, limit_s)
+                outputs = await asyncio.wait_for(answer, limits.request_timeout_s)
             except asyncio.TimeoutError:
                 raise StatusError(
                     Code.DEADLINE_EXCEEDED,
-                    f"no answer within {limit_s:g} s; try again, or with fewer rows",
+                    f"no answer within {limits.request_timeout_s:g} s; try again, or with fewer "
+                    "rows",
                 ) from None
             return encode_outputs(outputs, by_row="instances" in content)
-
-    async def _body(self, request: Request) -> bytes:
-        limits = self._service.limits
-        announced = request.headers.get("content-length", "0")
-        if announced.isdecimal() and int(announced) > limits.max_body_bytes:
-            raise _TooLarge
-        try:
-            return await asyncio.wait_for(self._read(request), limits.body_timeout_s)
-        except asyncio.TimeoutError:
-            raise _TooSlow from None
-
-    async def _read(self, request: Request) -> bytes:
-        parts = []
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > self._service.limits.max_body_bytes:
-                raise _TooLarge
-            parts.append(part)
-        return b"".join(parts)
 
 
 def _json(status: int, content: Any) -> Response:

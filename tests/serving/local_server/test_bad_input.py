@@ -5,6 +5,7 @@ import base64
 import json
 import socket
 import struct
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -181,6 +182,31 @@ def test_a_slow_client_is_told_and_holds_up_no_other(toy_server, url, png):
             more = slow.recv(10_000)
             assert more, answer
             answer += more
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /v1/models/faceauth:predict HTTP/1.1\r\nHo"])
+def test_a_connection_without_a_whole_head_is_closed(toy_server, sent):
+    with connect(toy_server) as idle:
+        idle.sendall(sent)
+        begin = time.monotonic()
+        assert idle.recv(100) == b""
+        assert 0.5 < time.monotonic() - begin < 10
+
+
+def test_a_further_request_must_be_whole_in_time_too(toy_server, url, png):
+    body = body_of(png(1))
+    with connect(toy_server) as client:
+        client.sendall(head(url, len(body)) + body)
+        while b"predictions" not in client.recv(10_000):
+            pass
+        # Longer than a head may take, and as long as a client likes before it asks again.
+        time.sleep(1.5)
+        client.sendall(head(url, len(body)) + body)
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+        while b"predictions" not in client.recv(10_000):
+            pass
+        client.sendall(head(url, len(body))[:20])
+        assert client.recv(100) == b""
 
 
 def test_a_client_that_leaves_in_the_middle_is_forgotten(toy_server, url, png, caplog):
