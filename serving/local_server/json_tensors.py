@@ -3,23 +3,81 @@
 import base64
 import binascii
 import json
-from typing import Any, Final
+import math
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from serving.local_server.status import StatusError, invalid
-from serving.local_server.tensors import Signature, Tensors, TensorSpec, check_names, object_array
+from serving.local_server.loaded_model import LoadedModel
+from serving.local_server.status import Code, StatusError, invalid
+from serving.local_server.tensors import (
+    IMAGE_PREFIX,
+    Signature,
+    Tensors,
+    TensorSpec,
+    check_names,
+    check_shape,
+    object_array,
+)
 
 # TensorFlow Serving writes string outputs with this suffix as base64, all others as text.
 _BYTES_SUFFIX: Final = "_bytes"
+# Commas beside those between values: between names, in a signature's name.
+_MOST_KEYS: Final = 1000
 
 
-def parse_body(body: bytes) -> dict[str, Any]:
-    """Returns the JSON object in a request's body, with ``instances`` or ``inputs``.
+class Sent(NamedTuple):
+    """What a client asks.
+
+    Attributes:
+        signature: Of the model.
+        inputs: A tensor for each of its inputs.
+        by_row: Whether they came row by row, and the answer goes so.
+    """
+
+    signature: Signature
+    inputs: Tensors
+    by_row: bool
+
+
+def read_request(body: bytes, model: LoadedModel, most_rows: int) -> Sent:
+    """Reads the body of a request. What is too large is refused before anything is made of it.
+
+    Args:
+        body: JSON, in the row or in the columnar format.
+        model: Whom it is for.
+        most_rows: How many rows may wait there.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for anything else.
+        StatusError: INVALID_ARGUMENT for what is not in the format or does not fit the signature;
+            RESOURCE_EXHAUSTED for more rows; FAILED_PRECONDITION for a signature that is not there.
     """
+    most = most_values(model.signatures.values(), most_rows)
+    # As many as there are in JSON, or some more; a file in base64 has none.
+    if most is not None and body.count(b",") > most:
+        raise _too_many(f"the body has more than the {most} values of {most_rows} rows")
+    content = _parsed(body)
+    signature = model.signature(content.get("signature_name", ""))
+    return Sent(signature, decode_inputs(signature, content, most_rows), "instances" in content)
+
+
+def most_values(signatures: Iterable[Signature], rows: int) -> int | None:
+    """Returns how many commas so many rows of any signature take in JSON; None if any number."""
+    most = 0
+    for signature in signatures:
+        values = 0
+        for name, spec in signature.inputs.items():
+            sizes = None if spec.shape is None else spec.shape[1:]
+            text = spec.dtype == object and not name.startswith(IMAGE_PREFIX)
+            if sizes is None or None in sizes or text:
+                return None
+            values += math.prod(size for size in sizes if size is not None)
+        most = max(most, values)
+    return rows * most + _MOST_KEYS
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -33,11 +91,11 @@ def parse_body(body: bytes) -> dict[str, Any]:
     return content
 
 
-def decode_inputs(signature: Signature, content: dict[str, Any]) -> Tensors:
-    """Returns the tensors of a parsed body, in the row or in the columnar format.
+def decode_inputs(signature: Signature, content: dict[str, Any], most_rows: int) -> Tensors:
+    """Returns the tensors of a parsed body.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for what is not in the format or does not fit the signature.
+        StatusError: As ``read_request``.
     """
     if "instances" in content:
         columns = _columns(signature, content["instances"])
@@ -46,7 +104,14 @@ def decode_inputs(signature: Signature, content: dict[str, Any]) -> Tensors:
         if not isinstance(columns, dict) or _is_value(columns):
             columns = {_only_input(signature): columns}
     check_names(signature, set(columns))
+    for name, column in columns.items():
+        if isinstance(column, list) and len(column) > most_rows:
+            raise _too_many(f"input {name!r} has {len(column)} rows, and {most_rows} may wait")
     return {name: array_from_json(signature.inputs[name], value) for name, value in columns.items()}
+
+
+def _too_many(message: str) -> StatusError:
+    return StatusError(Code.RESOURCE_EXHAUSTED, f"{message}; send fewer at once")
 
 
 def _columns(signature: Signature, rows: Any) -> dict[str, list[Any]]:
@@ -94,8 +159,8 @@ def array_from_json(spec: TensorSpec, value: Any) -> np.ndarray:
     Strings are taken as text, ``{"b64": "..."}`` as the bytes it encodes.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for ragged lists, a value of another type, a number that is
-            too large for the dtype, or text that is not base64.
+        StatusError: INVALID_ARGUMENT for another shape, ragged lists, a value of another type, a
+            number that is too large for the dtype, or text that is not base64.
     """
     shape: list[int] = []
     probe = value
@@ -104,6 +169,7 @@ def array_from_json(spec: TensorSpec, value: Any) -> np.ndarray:
         if not probe:
             break
         probe = probe[0]
+    check_shape(spec, shape)
     flat: list[Any] = []
     _flatten(spec, value, shape, 0, flat)
     if spec.dtype == object:
@@ -139,7 +205,10 @@ def _flatten(spec: TensorSpec, value: Any, shape: list[int], level: int, flat: l
 def _scalar(spec: TensorSpec, value: Any) -> Any:
     kind = spec.dtype.kind
     if kind == "O" and isinstance(value, str):
-        return value.encode()
+        try:
+            return value.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair
+            raise invalid(f"input {spec.name!r} holds text that is not Unicode") from None
     if kind == "O" and isinstance(value, dict):
         return _from_base64(spec, value)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.json_format import MessageToDict
@@ -16,7 +17,7 @@ from starlette.routing import Route
 from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 
 from serving.http_limits import BodyTooLarge, BodyTooSlow, read_body
-from serving.local_server.json_tensors import decode_inputs, encode_outputs, parse_body
+from serving.local_server.json_tensors import encode_outputs, read_request
 from serving.local_server.messages import metadata_message, status_message
 from serving.local_server.metrics import CONTENT_TYPE
 from serving.local_server.service import Service
@@ -28,6 +29,8 @@ _PATH: Final = re.compile(
     r"(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
     r"(?P<action>:predict|/metadata)?"
 )
+# Bytes that are read in a millisecond or two.
+_SMALL: Final = 64 * 1024
 METRICS_PATH: Final = "/monitoring/prometheus/metrics"
 
 
@@ -120,11 +123,11 @@ class _RestApi:
         limits = self._service.limits
         body = await read_body(request, limits.max_body_bytes, limits.body_timeout_s)
         with self._service.counted(named.model, "REST"):
-            content = parse_body(body)
             servable = self._service.manager.resolve(*named)
-            signature = servable.model.signature(content.get("signature_name", ""))
-            inputs = decode_inputs(signature, content)
-            answer = self._service.predict(servable, signature, inputs)
+            read = partial(read_request, body, servable.model, servable.most_rows)
+            # A large body takes a while, and others are answered meanwhile.
+            sent = read() if len(body) <= _SMALL else await asyncio.to_thread(read)
+            answer = self._service.predict(servable, sent.signature, sent.inputs)
             try:
                 outputs = await asyncio.wait_for(answer, limits.request_timeout_s)
             except asyncio.TimeoutError:
@@ -133,7 +136,7 @@ class _RestApi:
                     f"no answer within {limits.request_timeout_s:g} s; try again, or with fewer "
                     "rows",
                 ) from None
-            return encode_outputs(outputs, by_row="instances" in content)
+            return encode_outputs(outputs, sent.by_row)
 
 
 def _json(status: int, content: Any) -> Response:

@@ -24,6 +24,7 @@ class Servable:
 
     Attributes:
         batchers: What answers, by the signature's name.
+        most_rows: How many rows may wait in each.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Servable:
         self.name = name
         self.version = version
         self.model = model
+        self.most_rows = batching.max_enqueued_rows
         self.batchers = {
             signature.name: Batcher(
                 partial(model.run, signature), executor, batching, partial(observe, name)

@@ -10,10 +10,7 @@ from serving.local_server.metrics import Metrics
 from serving.local_server.options import Limits
 from serving.local_server.servable import Servable
 from serving.local_server.status import Code, StatusError
-from serving.local_server.tensors import Signature, Tensors, check_inputs
-
-# The contract's inputs of files are named image, image_a and image_b.
-_IMAGE_PREFIX = "image"
+from serving.local_server.tensors import IMAGE_PREFIX, Signature, Tensors, check_inputs
 
 
 class Service:
@@ -50,7 +47,7 @@ class Service:
         """
         rows = check_inputs(signature, inputs)
         for name, array in inputs.items():
-            if array.dtype == object and name.startswith(_IMAGE_PREFIX):
+            if array.dtype == object and name.startswith(IMAGE_PREFIX):
                 check_images(name, array.ravel(), self.limits.max_image_pixels)
         return await servable.batchers[signature.name].submit(inputs, rows)
 

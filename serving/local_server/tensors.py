@@ -4,7 +4,7 @@ A tensor is a NumPy array here; one of strings has dtype ``object`` and holds ``
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,9 +17,13 @@ from serving.local_server.status import invalid
 
 Tensors = dict[str, np.ndarray]
 
+# The contract's inputs of files are named image, image_a and image_b.
+IMAGE_PREFIX: Final = "image"
 # A TensorProto may give one value and a shape, and mean that value everywhere. Beyond this many
 # elements, that is a way to make a server allocate what its client never sent.
 _MAX_REPEATED: Final = 2**20
+# NumPy 1 has no more.
+_MOST_DIMENSIONS: Final = 32
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def check_inputs(signature: Signature, inputs: Tensors) -> int:
         spec = signature.inputs[name]
         if array.dtype != spec.dtype:
             raise invalid(f"input {name!r} must be {spec.type_name}, not {array.dtype.name}")
-        _check_shape(spec, array.shape)
+        check_shape(spec, array.shape)
         rows[name] = array.shape[0] if array.ndim else 0
     if len(set(rows.values())) != 1:
         raise invalid(f"inputs must have one number of rows, not {rows}")
@@ -108,7 +112,16 @@ def check_names(signature: Signature, names: set[str]) -> None:
         )
 
 
-def _check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
+def check_shape(spec: TensorSpec, shape: Sequence[int]) -> None:
+    """Checks the shape of an input; those that the model does not define are limited.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT with the shape that is wanted.
+    """
+    if len(shape) > _MOST_DIMENSIONS:
+        raise invalid(
+            f"input {spec.name!r} has {len(shape)} dimensions, more than {_MOST_DIMENSIONS}"
+        )
     if spec.shape is None:
         return
     fits = len(shape) == len(spec.shape) and all(
@@ -135,7 +148,7 @@ def array_from_proto(spec: TensorSpec, proto: TensorProto) -> np.ndarray:
     sizes = [dim.size for dim in proto.tensor_shape.dim]
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in sizes):
         raise invalid(f"input {spec.name!r} has no definite shape; send its size in each dimension")
-    _check_shape(spec, tuple(sizes))
+    check_shape(spec, tuple(sizes))
     elements = math.prod(sizes)
     if spec.dtype == object:
         return _strings_from_proto(spec, proto, sizes)

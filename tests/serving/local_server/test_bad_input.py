@@ -99,12 +99,29 @@ def test_requests_joined_with_a_bad_one_are_unharmed(toy_server, toy_model, png,
         (b'{"signature_name": "embed", "instances": [null]}', "NoneType"),
         (b'{"signature_name": "embed", "instances": {"a": 1}}', "list"),
         (b'{"signature_name": "no_such", "inputs": {}}', "no_such"),
+        (b'{"signature_name": "a\\ud800", "inputs": {}}', "not found"),
+        (b'{"signature_name": "embed", "inputs": {"\\ud800": 1}}', "not known"),
+        (b'{"signature_name": "embed", "inputs": ["\\ud800"]}', "not Unicode"),
+        (b'{"inputs": {"image_a": ' + b"[" * 33 + b"1" + b"]" * 33 + b"}}", "missing"),
+        (b'{"signature_name": "embed", "inputs": ' + b"[" * 33 + b"]" * 33 + b"}", "dimensions"),
     ],
 )
 def test_a_bad_body_is_a_400_with_a_reason(url, body, says):
     answer = httpx.post(url, content=body)
     assert answer.status_code == 400
     assert says in answer.json()["error"]
+
+
+def test_a_body_of_numbers_is_refused_before_they_are_read(url, monkeypatch):
+    from serving.local_server import json_tensors
+
+    monkeypatch.setattr(json_tensors, "json", None)
+    for name in ("embed", "compare"):
+        start = f'{{"signature_name": "{name}", "inputs": ['.encode()
+        answer = httpx.post(url, content=start + b"0," * 400_000 + b"0]}")
+        assert answer.status_code == 429
+        # 64 rows may wait; the largest has two embeddings of 8 numbers.
+        assert "more than the 2024 values of 64 rows" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
