@@ -66,7 +66,10 @@ class Gallery:
         self._note(identities, templates, offsets)
         self.is_exact = exact_numbers is None or templates.size <= exact_numbers
         self._index: TemplateIndex
-        self._index = (ExactIndex if self.is_exact else ListIndex)(templates, offsets)
+        if self.is_exact:
+            self._index = ExactIndex(templates, offsets)
+        else:
+            self._index = ListIndex(templates, offsets)
 
     def __len__(self) -> int:
         return self._count
