@@ -66,10 +66,7 @@ class ExactIndex:
 
     def add(self, templates: np.ndarray, offsets: np.ndarray) -> None:
         """See ``TemplateIndex``."""
-        for begin in range(0, len(templates), _ROWS_AT_A_TIME):
-            rows = slice(begin, begin + _ROWS_AT_A_TIME)
-            vectors = np.concatenate([templates[rows], offsets[rows, None]], axis=1)
-            self._parts[-1].add(vectors)
+        self._parts[-1].add(np.concatenate([templates, offsets[:, None]], axis=1))
 
     def remove(self, rows: np.ndarray) -> None:
         """See ``TemplateIndex``. What they were is overwritten."""
