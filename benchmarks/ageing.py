@@ -5,29 +5,39 @@
 
 The model was decided by val people; here its decision is tried on test people: on their photos as
 they are, on copies aged in the ways that Decision looked at, and on copies aged in two of them at
-once, which it never saw. ``before`` is the threshold that the val photos as they are would have
-given, ``after`` the one that was taken. Nothing is chosen here.
+once, which it never saw. With ``--photos N``, N whole photos are aged before the face in them is
+found, and all their pairs count; without, aligned faces are aged, as Decision does it.
+
+``before`` is the threshold that the val photos as they are would have given, ``after`` the one that
+was taken. Nothing is chosen here.
 """
 
 import argparse
+import os
 import sys
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from components.decision.own_photos import photos_of, score_photos
+from components.decision.own_photos import Photos, photos_of, reader_for, score_photos
 from components.exported_model import DECISION_FILE, ExportedModel, read_record
 from components.metrics.roc import counts_at
-from components.val_scorer.ageing import STRENGTHS
+from components.pair_example_gen.images import align
+from components.val_scorer.ageing import STRENGTHS, aged
+from faces import FaceCanvas
+from faces.record import canvas_of
 
 UNSEEN: Final = ("small+jpeg", "blur+noise", "gamma+jpeg")
 
 
 def rates(distances: np.ndarray, labels: np.ndarray, threshold: float) -> tuple[float, float]:
-    """FMR and FNMR at a threshold."""
-    at = counts_at(distances, labels, [threshold])
+    """FMR and FNMR at a threshold, of the pairs that have a distance."""
+    known = np.isfinite(distances)
+    at = counts_at(distances[known], labels[known], [threshold])
     return float(at.fmr[0]), float(at.fnmr[0])
 
 
@@ -64,6 +74,46 @@ def table(
     return lines
 
 
+def whole_photos(
+    model: ExportedModel, photos: Photos, canvas: FaceCanvas, kinds: Sequence[str]
+) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, int]]:
+    """Ages photos, then finds and aligns the face in them.
+
+    Returns:
+      The distances of the pairs, float32 ``[P]``, by the kind; NaN where a photo cannot be used.
+      The pairs' labels, int ``[P]``. How many photos cannot be used, by the kind.
+    """
+    labels = (photos.identities[photos.a] == photos.identities[photos.b]).astype(int)
+    distances, unusable = {}, {}
+    for kind in kinds:
+
+        def face(row: int, kind: str = kind) -> bytes:
+            name = str(photos.ids[row])
+            content = (photos.root / name).read_bytes()
+            return align(
+                content if kind == "plain" else aged(content, kind, name), canvas, "largest"
+            )[0]
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            files = list(pool.map(face, range(len(photos.ids))))
+        usable = np.array([bool(file) for file in files])
+        found = model.embed([file for file in files if file])
+        embeddings = np.full((len(files), found.shape[1]), np.nan, np.float32)
+        embeddings[usable] = found
+        distances[kind] = model.distances(embeddings, embeddings, photos.a, photos.b)
+        distances[kind][~(usable[photos.a] & usable[photos.b])] = np.nan
+        unusable[kind] = int((~usable).sum())
+        print(f"... {kind}: {unusable[kind]} of {len(files)} photos not used", file=sys.stderr)
+    return distances, labels, unusable
+
+
+def some_photos(photos: Photos, count: int) -> Photos:
+    """So many of the photos, drawn at random, and all pairs of them."""
+    rows = np.sort(np.random.default_rng(0).permutation(len(photos.ids))[:count])
+    a, b = np.triu_indices(len(rows), 1)
+    return Photos(photos.root, photos.ids[rows], photos.identities[rows], a, b)
+
+
 def main() -> int:
     """Runs the benchmark; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ageing", description=__doc__)
@@ -72,13 +122,28 @@ def main() -> int:
         "--images", type=Path, required=True, help="what the list's paths are below"
     )
     parser.add_argument("--pairs", type=Path, required=True, help="test pairs, CSV or LFW's form")
+    parser.add_argument("--photos", type=int, help="so many whole photos are aged, and found")
     given = parser.parse_args()
     decision = read_record(given.model, DECISION_FILE)
     if decision is None:
         parser.error(f"{given.model} has no {DECISION_FILE}; give a model that Decision wrote")
     began = time.monotonic()
+    model, photos = ExportedModel(given.model), photos_of(given.pairs, given.images)
+    if given.photos:
+        canvas = canvas_of(given.model)
+        if canvas is None:
+            parser.error(f"{given.model} takes photos as they are: no face is looked for")
+        photos = some_photos(photos, given.photos)
+        kinds = ("plain", *STRENGTHS, *UNSEEN)
+        distances, labels, _ = whole_photos(model, photos, canvas, kinds)
+        print("\n".join(table(decision, distances, labels)))
+        print(f"{len(photos.ids):,} photos, all their pairs, in {time.monotonic() - began:.0f} s")
+        return 0
     scored, unusable = score_photos(
-        ExportedModel(given.model), photos_of(given.pairs, given.images), (*STRENGTHS, *UNSEEN)
+        model,
+        photos,
+        (*STRENGTHS, *UNSEEN),
+        reader_for(given.model),
     )
     print("\n".join(table(decision, scored.distances, scored.labels)))
     print(

@@ -1,4 +1,4 @@
-"""The base of every config section: unknown keys are errors, values do not change."""
+"""The base of every config section: unknown keys and infinite values are errors."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,4 +6,6 @@ from pydantic import BaseModel, ConfigDict
 class Section(BaseModel):
     """A validated, immutable part of the pipeline's config."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )

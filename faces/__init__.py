@@ -21,7 +21,7 @@ from faces.errors import (
     TooSmall,
     UnsureFace,
 )
-from faces.photo import Photo, read_photo
+from faces.photo import Photo, read_file, read_photo
 from faces.search import faces_of, find_faces
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "face_file",
     "faces_of",
     "find_faces",
+    "read_file",
     "read_photo",
 ]

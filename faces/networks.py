@@ -38,25 +38,36 @@ def pnet(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def rnet(crops: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Refines: face logits [N] and offsets [N, 4] of crops of 24 pixels."""
     layers = _layers("rnet")
-    x = tf.nn.max_pool2d(_conv(crops, layers[0]), 3, 2, "SAME")
+    x = tf.nn.max_pool2d(_conv(_one_at_least(crops), layers[0]), 3, 2, "SAME")
     x = tf.nn.max_pool2d(_conv(x, layers[1]), 3, 2, "VALID")
     x = _conv(x, layers[2])
     x = _dense(x, layers[3])
-    heads = _linear(x, layers[4])
+    heads = _linear(x, layers[4])[: tf.shape(crops)[0]]
     return heads[:, 0], heads[:, 1:]
 
 
 def onet(crops: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The last word: face logits [N], offsets [N, 4], landmarks [N, 5, 2]; crops of 48 pixels."""
     layers = _layers("onet")
-    x = tf.nn.max_pool2d(_conv(crops, layers[0]), 3, 2, "SAME")
+    x = tf.nn.max_pool2d(_conv(_one_at_least(crops), layers[0]), 3, 2, "SAME")
     x = tf.nn.max_pool2d(_conv(x, layers[1]), 3, 2, "VALID")
     x = tf.nn.max_pool2d(_conv(x, layers[2]), 2, 2, "SAME")
     x = _conv(x, layers[3])
     x = _dense(x, layers[4])
-    heads = _linear(x, layers[5])
+    heads = _linear(x, layers[5])[: tf.shape(crops)[0]]
     landmarks = tf.stack((heads[:, 5:10], heads[:, 10:]), axis=-1)
     return heads[:, 0], heads[:, 1:5], landmarks
+
+
+def _one_at_least(crops: tf.Tensor) -> tf.Tensor:
+    """Crops as they are, or a black one if there are none.
+
+    On some processors TensorFlow's convolution of an empty batch has a wrong shape (2.16 and 2.21,
+    oneDNN's with a bias).
+    """
+    missing = tf.cast(tf.shape(crops)[0] == 0, tf.int32)
+    # Not by padding, which TensorFlow would join with the convolution.
+    return tf.concat([crops, tf.zeros((missing, *crops.shape[1:]))], axis=0)
 
 
 Layer = tuple[np.ndarray, ...]

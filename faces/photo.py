@@ -73,7 +73,7 @@ def read_photo(photo: bytes | str | os.PathLike[str]) -> Photo:
             (``damaged``), or is too large (``too_large``).
         OSError: There is no such file, or it cannot be read.
     """
-    content = photo if isinstance(photo, bytes) else _content(Path(photo))
+    content = photo if isinstance(photo, bytes) else read_file(photo)
     with _opened(content) as image:
         _check_size(image)
         width, height = image.size
@@ -100,7 +100,15 @@ def read_photo(photo: bytes | str | os.PathLike[str]) -> Photo:
 _SIDEWAYS: Final = tuple(_UPRIGHT[value] for value in (5, 6, 7, 8))
 
 
-def _content(path: Path) -> bytes:
+def read_file(photo: str | os.PathLike[str]) -> bytes:
+    """The content of a photo's file. What is no file (a pipe, a device) is never opened.
+
+    Raises:
+        PhotoError: It is no file (``not_a_photo``), or a larger one than any photo's
+            (``too_large``).
+        OSError: There is no such file, or it cannot be read.
+    """
+    path = Path(photo)
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise PhotoError("This is not a file. Choose a photo.", "not_a_photo")

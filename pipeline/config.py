@@ -12,9 +12,9 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components.decision.config import DecisionConfig
@@ -28,12 +28,14 @@ from components.trainer.config import TrainingConfig, TuningConfig
 from components.trainer.dlib_weights import PACKAGE
 from components.trainer.network_config import DLIB_SIDE
 from components.transform.config import ImageConfig
+from pipeline.yaml_file import Place, YamlError, read_yaml
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_CONFIG = PROJECT / "pipeline" / "configs" / "synthetic.yaml"
 CONFIG_VARIABLE = "FACEAUTH_CONFIG"
 OVERRIDE_PREFIX = "FACEAUTH__"
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 # What a threshold can bound: metrics of the test pairs, each with its better direction.
@@ -49,15 +51,6 @@ HigherIsBetter = Literal[
     "tar_at_far_0.001",
 ]
 LowerIsBetter = Literal["eer", "brier_score", "expected_calibration_error"]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's numbers: PyYAML, on 1.1, takes 1e-3 for text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
 
 
 class ConfigError(ValueError):
@@ -133,7 +126,7 @@ class ServingConfig(Section):
     for Kubeflow does not know it. ``none`` pushes what the evaluation blessed.
     """
 
-    model_name: str = Field("faceauth", pattern=r"^[A-Za-z0-9_.-]+$")
+    model_name: str = Field("faceauth", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
     base_dir: str = "serving/models"
     check: Literal["local", "infra_validator", "none"] = "local"
     local_check: ServingCheckConfig = ServingCheckConfig()
@@ -237,8 +230,20 @@ class PipelineConfig(Section):
 
 
 def absolute(path: str | Path) -> Path:
-    """A path as the config means it: relative ones start at the project's folder."""
-    return (PROJECT / Path(path).expanduser()).resolve()
+    """A path as the config means it: relative ones start at the project's folder.
+
+    Raises:
+      ConfigError: It is an address elsewhere, or of a user that this machine does not know.
+    """
+    if _ADDRESS.match(str(path)):
+        raise ConfigError(
+            f"{str(path)!r} is an address and not a path of this machine; copy the files here, "
+            "or mount where they lie"
+        )
+    try:
+        return (PROJECT / Path(path).expanduser()).resolve()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ConfigError(f"{str(path)!r} is no path of this machine: {error}") from None
 
 
 def _expand(value: Any, environment: Mapping[str, str], place: str) -> Any:
@@ -273,25 +278,33 @@ def _override(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
             if not isinstance(node, dict):
                 raise ConfigError(f"{variable} goes through {section!r}, which is not a section")
         try:
-            node[key] = yaml.load(text, _Loader)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{variable} is {text!r}, which is not YAML: {error}") from None
+            node[key], _ = read_yaml(text)
+        except YamlError as error:
+            raise ConfigError(f"{variable} is {text!r}, which cannot be used: {error}") from None
 
 
-def _origin(key: list[str], environment: Mapping[str, str]) -> str:
-    """The variable that a value came from, for a message; empty for one from the file."""
+def _origin(key: Place, environment: Mapping[str, str], lines: Mapping[Place, int]) -> str:
+    """The variable or the line that a value came from, for a message."""
     for length in range(len(key), 0, -1):
-        variable = OVERRIDE_PREFIX + "__".join(key[:length]).upper()
+        variable = OVERRIDE_PREFIX + "__".join(map(str, key[:length])).upper()
         if variable in environment:
             return f" (from {variable})"
+    for length in range(len(key), 0, -1):
+        if key[:length] in lines:
+            return f" (line {lines[key[:length]]})"
     return ""
 
 
-def _explain(error: ValidationError, source: str, environment: Mapping[str, str]) -> str:
-    lines = []
+def _explain(
+    error: ValidationError,
+    source: str,
+    environment: Mapping[str, str],
+    lines: Mapping[Place, int],
+) -> str:
+    said = []
     for problem in error.errors(include_url=False):
-        parts = [str(part) for part in problem["loc"]]
-        key = (".".join(parts) or "(the whole config)") + _origin(parts, environment)
+        key = ".".join(map(str, problem["loc"])) or "(the whole config)"
+        key += _origin(problem["loc"], environment, lines)
         given = problem["input"]
         match problem["type"]:
             case "extra_forbidden":
@@ -302,17 +315,23 @@ def _explain(error: ValidationError, source: str, environment: Mapping[str, str]
                 message = problem["msg"].removeprefix("Value error, ")
                 shown = f"{given!r}: " if not isinstance(given, dict) else ""
                 what = f"{key}: {shown}{message}"
-        lines.append(f"  {what}")
-    return f"{source} cannot be used:\n" + "\n".join(lines)
+        said.append(f"  {what}")
+    return f"{source} cannot be used:\n" + "\n".join(said)
 
 
-def parse_config(tree: Any, source: str, environment: Mapping[str, str]) -> PipelineConfig:
+def parse_config(
+    tree: Any,
+    source: str,
+    environment: Mapping[str, str],
+    lines: Mapping[Place, int] = MappingProxyType({}),
+) -> PipelineConfig:
     """Checks a config that was read.
 
     Args:
       tree: What YAML gave.
       source: Where it came from, for messages.
       environment: For ``${NAME}`` and for overrides.
+      lines: Where keys stand in the source, for messages.
 
     Raises:
       ConfigError: An unknown key, a wrong type or an impossible value; all of them are listed.
@@ -342,7 +361,7 @@ def parse_config(tree: Any, source: str, environment: Mapping[str, str]) -> Pipe
         # Strict: epochs of "3" or true are mistakes. As JSON: strict Python wants real tuples.
         return PipelineConfig.model_validate_json(json.dumps(tree, default=str), strict=True)
     except ValidationError as error:
-        raise ConfigError(_explain(error, source, environment)) from None
+        raise ConfigError(_explain(error, source, environment, lines)) from None
 
 
 def load_config(
@@ -360,14 +379,14 @@ def load_config(
     environment = os.environ if environment is None else environment
     path = Path(path or environment.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
     try:
-        tree = yaml.load(path.read_bytes(), _Loader)
+        tree, lines = read_yaml(path.read_bytes())
     except OSError as error:
         raise ConfigError(
             f"config {path} cannot be read ({error.strerror}); give the path of a YAML file"
         ) from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"config {path} is not YAML: {error}") from None
-    return parse_config(tree, str(path), environment)
+    except YamlError as error:
+        raise ConfigError(f"config {path} cannot be used: {error}") from None
+    return parse_config(tree, str(path), environment, lines)
 
 
 def ensure_data(config: PipelineConfig) -> None:

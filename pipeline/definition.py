@@ -243,6 +243,7 @@ def create_pipeline(
             model=model,
             baseline_model=baseline,
             scoring=config.scoring,
+            kept_embeddings=f"{pipeline_root or config.root}/embeddings",
             code_digest=code_digest(
                 "pair_scorer",
                 "pair_example_gen/records",

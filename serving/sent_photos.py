@@ -3,7 +3,6 @@
 import io
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -54,11 +53,11 @@ def send_photo(
         PhotoError: The photo cannot be used. The message names the file, if it has a name.
         OSError: There is no such file.
     """
-    from faces import PhotoError, face_file, find_faces
+    from faces import PhotoError, face_file, find_faces, read_file
 
     try:
         if canvas is None:
-            content = photo if isinstance(photo, bytes) else Path(photo).read_bytes()
+            content = photo if isinstance(photo, bytes) else read_file(photo)
             return [SentPhoto(as_it_is(content))]
         faces = find_faces(photo, canvas, which)
     except PhotoError as error:

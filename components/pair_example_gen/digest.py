@@ -1,6 +1,7 @@
 """A digest of everything that PairExampleGen reads, for TFX's cache."""
 
 import hashlib
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,9 +40,11 @@ def fingerprint(config: DataConfig) -> str:
 
 
 def _file_digest(path: Path) -> bytes:
-    """The SHA-256 of a file; of nothing at all for one that cannot be read."""
+    """The SHA-256 of a file; a text for what cannot be read or is no file, which is not opened."""
     digest = hashlib.sha256()
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return b"no file".ljust(digest.digest_size, b"\0")
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)

@@ -1,5 +1,6 @@
 """What is in an image file: whether it can be used, and what its pixels look like as numbers."""
 
+import errno
 import io
 import warnings
 from collections.abc import Callable
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.pair_example_gen.config import DataConfig
-from faces import CANVASES, FaceCanvas, PhotoError, face_file, find_faces
+from components.pair_example_gen.errors import DataError
+from faces import CANVASES, FaceCanvas, PhotoError, face_file, find_faces, read_file
 from faces.focus import variance_of_laplacian
 
 # Why an image is quarantined.
@@ -18,8 +20,17 @@ UNREADABLE = "unreadable"  # the file cannot be opened
 EMPTY = "empty"  # a file of zero bytes
 NOT_AN_IMAGE = "neither JPEG nor PNG"
 TOO_LARGE = "too large"  # more pixels than max_pixels by its header, which is not decoded
+CMYK = "CMYK"  # colours of print, which are not decoded as grey: save it as RGB
 ANIMATED = "animated"  # a PNG with several frames: which of them shows the face?
 CORRUPT = "corrupt"  # truncated or damaged: its pixels cannot be decoded
+
+# Errors that tell of the disk, or of the way to it, and nothing of the file.
+_DISK_FAILS = frozenset(
+    (
+        *(errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOTCONN, errno.EHOSTDOWN),
+    )
+)
 
 # Statistics are taken with the longer side at most this long, so that they cost the same for every
 # image and that sharpness compares between a portrait of 250 and one of 4,000 pixels.
@@ -92,8 +103,11 @@ def inspect(data: bytes, max_pixels: int) -> ImageFacts | str:
     channels = 1 if header.mode in _GREY_MODES else 3
     try:
         pixels = tf.io.decode_image(data, channels=channels, expand_animations=False).numpy()
+        if header.mode == "CMYK":
+            # TensorFlow has colours of it, and no grey; which is wanted, only Transform knows.
+            tf.io.decode_image(data, channels=1, expand_animations=False)
     except tf.errors.InvalidArgumentError:
-        return CORRUPT
+        return CMYK if header.mode == "CMYK" else CORRUPT
     return ImageFacts(
         width, height, channels, *luminance_statistics(pixels), rotated=_is_rotated(header)
     )
@@ -176,12 +190,22 @@ def read_and_inspect(path: str, max_pixels: int) -> Found:
 
 
 def read_and(path: str, use: Callable[[bytes], Found]) -> Found:
-    """What ``use`` makes of a file's content; nothing, and why, if it cannot be read."""
+    """What ``use`` makes of a file's content; nothing, and why, if it cannot be read.
+
+    Raises:
+      DataError: The disk, or the network that it is behind, failed.
+    """
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_file(path)
+    except PhotoError as error:
+        return b"", error.reason
     except FileNotFoundError:
         return b"", MISSING
-    except OSError:
+    except OSError as error:
+        if error.errno in _DISK_FAILS:
+            raise DataError(
+                f"{path} cannot be read: {error.strerror}; this is the disk's failure and not the "
+                "image's: nothing was left out because of it. Run again once the disk can be read"
+            ) from error
         return b"", UNREADABLE
     return use(data)

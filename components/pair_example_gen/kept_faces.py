@@ -30,7 +30,7 @@ class KeptFaces:
     def clean(self) -> None:
         """Deletes what other code made."""
         if fileio.exists(self._folder):
-            for name in fileio.listdir(self._folder):
+            for name in map(str, fileio.listdir(self._folder)):
                 if name.rstrip("/") != self._code:
                     fileio.rmtree(os.path.join(self._folder, name))
 

@@ -19,6 +19,7 @@ class PairScorerSpec(ComponentSpec):
         "splits": ExecutionParameter(type=str),
         "scoring": ExecutionParameter(type=str),
         "code_digest": ExecutionParameter(type=str),
+        "kept_embeddings": ExecutionParameter(type=str),
     }
     INPUTS = {
         "images": ChannelParameter(type=standard_artifacts.Examples),
@@ -42,6 +43,7 @@ class PairScorer(base_beam_component.BaseBeamComponent):
       code_digest: Of the scorer's source, for the cache.
       splits: Which splits to score.
       scoring: What it may use.
+      kept_embeddings: A folder that keeps embeddings from one run to the next; none if empty.
 
     Output ``scored_pairs``: the pairs, each with ``candidate_distance``, ``candidate_score`` and,
     where there is a baseline, ``baseline_distance`` and ``baseline_score``.
@@ -59,6 +61,7 @@ class PairScorer(base_beam_component.BaseBeamComponent):
         baseline_model: BaseChannel | None = None,
         splits: Sequence[str] = (features.TEST,),
         scoring: ScoringConfig | None = None,
+        kept_embeddings: str = "",
     ):
         super().__init__(
             spec=PairScorerSpec(
@@ -69,6 +72,7 @@ class PairScorer(base_beam_component.BaseBeamComponent):
                 splits=json.dumps(list(splits)),
                 scoring=(scoring or ScoringConfig()).model_dump_json(),
                 code_digest=code_digest,
+                kept_embeddings=kept_embeddings,
                 scored_pairs=Channel(type=standard_artifacts.Examples),
             )
         )

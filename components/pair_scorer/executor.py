@@ -13,8 +13,10 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.exported_model import network_digest
 from components.pair_example_gen.records import UNFINISHED
 from components.pair_scorer.config import ScoringConfig
+from components.pair_scorer.kept_embeddings import KeptEmbeddings
 from components.pair_scorer.scoring import COUNTERS, score_split
 
 
@@ -46,6 +48,8 @@ class PairScorerExecutor(BaseBeamExecutor):
         output.split_names = artifact_utils.encode_split_names(splits)
         output.span = 0
         examples_utils.set_payload_format(output, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        kept = KeptEmbeddings(exec_properties.get("kept_embeddings") or "")
+        kept.clean({network_digest(path) for path in paths})
         pipeline = self._make_beam_pipeline()
         for split in splits:
             score_split(
@@ -56,6 +60,7 @@ class PairScorerExecutor(BaseBeamExecutor):
                 paths,
                 output.uri,
                 config.embedding_memory_mb * 2**20,
+                kept,
             )
         result = pipeline.run()
         result.wait_until_finish()

@@ -15,8 +15,10 @@ from components import features
 from components.exported_model import network_digest
 from components.pair_example_gen.records import UNFINISHED, write_shard
 from components.pair_scorer.columns import with_columns
+from components.pair_scorer.kept_embeddings import KeptEmbeddings, shard_key
 from components.pair_scorer.pace import Pace
 from components.pair_scorer.table import Chunk, EmbeddingTable, write_chunk
+from components.progress import say
 from components.tfrecords import read_tfrecords
 
 # Larger ones are no faster and take memory: at 224 px, a layer of 64 channels makes 13 MB an image.
@@ -50,20 +52,13 @@ class _Models:
 
     def __init__(self, paths: tuple[str, ...]):
         self.models = [tf.saved_model.load(path) for path in paths]
-        digests = [network_digest(path) for path in paths]
-        # The first that embeds as each one does: one network decided twice is one network.
-        self._embedders = [digests.index(digest) for digest in digests]
+        # The digest of each model's network: one network decided twice is one network.
+        self.networks = [network_digest(path) for path in paths]
 
-    def embed(self, images: tf.Tensor) -> tuple[np.ndarray, ...]:
-        """The embeddings under each model, float32 ``[N, D]``."""
-        found: list[np.ndarray] = []
-        for at, embedder in enumerate(self._embedders):
-            if embedder < at:
-                found.append(found[embedder])
-            else:
-                embed = self.models[at].signatures["embed"]
-                found.append(embed(image=images)["embedding"].numpy())
-        return tuple(found)
+    def embed(self, network: str, images: tf.Tensor) -> np.ndarray:
+        """The embeddings under a network, float32 ``[N, D]``."""
+        model = self.models[self.networks.index(network)]
+        return model.signatures["embed"](image=images)["embedding"].numpy()
 
     @staticmethod
     def acquire(handle: shared.Shared, paths: tuple[str, ...]) -> "_Models":
@@ -138,10 +133,13 @@ def _all_named(parts: Iterable[Named]) -> Named:
 
 
 class _Embed(beam.DoFn):
-    """Embeds the wanted images of a shard with every model, each image read and sent once."""
+    """Embeds the wanted images of a shard with every network, each image read and sent once."""
 
-    def __init__(self, paths: tuple[str, ...], folder: str, models: shared.Shared):
+    def __init__(
+        self, paths: tuple[str, ...], folder: str, models: shared.Shared, kept: KeptEmbeddings
+    ):
         self._paths, self._folder, self._models_handle = paths, folder, models
+        self._kept = kept
         # Made once a process, not once a shard.
         self._wanted_handle = shared.Shared()
         self._images = beam.metrics.Metrics.counter(COUNTERS, "images_embedded")
@@ -151,28 +149,45 @@ class _Embed(beam.DoFn):
         self._pace = Pace("images embedded")
 
     def process(self, path: str, named: Named) -> Iterator[Chunk]:
+        key = shard_key(path, named.ids)
+        networks = dict.fromkeys(self._models.networks)
+        kept = {network: self._kept.get(network, key) for network in networks}
+        missing = [network for network in networks if kept[network] is None]
         ids: list[np.ndarray] = []
-        embeddings: list[tuple[np.ndarray, ...]] = []
-        part = 0
+        embeddings: dict[str, list[np.ndarray]] = {network: [] for network in networks}
+        done, part = 0, 0
 
         def chunk() -> Chunk:
             return write_chunk(
                 posixpath.join(self._folder, f"{posixpath.basename(path)}-{part:05d}"),
                 np.concatenate(ids),
-                [np.concatenate(model) for model in zip(*embeddings, strict=True)],
+                [np.concatenate(embeddings[network]) for network in self._models.networks],
             )
 
         wanted = self._wanted_handle.acquire(functools.partial(lookup, named.ids))
         for batch_ids, images in image_batches(path, wanted):
-            ids.append(batch_ids)
-            embeddings.append(self._models.embed(images))
-            self._images.inc(len(batch_ids))
-            self._pace.add(len(batch_ids), len(named.ids))
             if len(ids) * EMBED_BATCH >= IMAGES_A_CHUNK:
                 yield chunk()
-                ids, embeddings, part = [], [], part + 1
-        if ids:
-            yield chunk()
+                ids, part = [], part + 1
+                embeddings = {network: [] for network in networks}
+            ids.append(batch_ids)
+            rows = slice(done, done + len(batch_ids))
+            for network, found in kept.items():
+                embeddings[network].append(
+                    self._models.embed(network, images) if found is None else found[rows]
+                )
+            done = rows.stop
+            if missing:
+                self._images.inc(len(batch_ids))
+                self._pace.add(len(batch_ids), len(named.ids))
+        if not missing:
+            say(f"{done:,} embeddings of an earlier run")
+        if not ids:
+            return
+        yield chunk()
+        if not part:
+            for network in missing:
+                self._kept.put(network, key, np.concatenate(embeddings[network]))
 
 
 class _Score(beam.DoFn):
@@ -242,6 +257,7 @@ def score_split(
     models: tuple[str, ...],
     uri: str,
     max_bytes: int,
+    kept: KeptEmbeddings,
 ) -> Any:
     """Adds the scoring of one split to a Beam pipeline.
 
@@ -258,6 +274,7 @@ def score_split(
       models: SavedModel folders: the candidate and, where there is one, the baseline.
       uri: Of the artifact of scored pairs; workers keep embeddings in its ``.unfinished`` folder.
       max_bytes: Of embeddings held in memory, see ``EmbeddingTable``.
+      kept: Embeddings of earlier runs.
 
     Returns:
       What the last step gives.
@@ -278,7 +295,7 @@ def score_split(
     )
     chunks = beam.pvalue.AsList(
         shards("Images", image_files)
-        | f"Embed[{split}]" >> beam.ParDo(_Embed(models, folder, loaded), named)
+        | f"Embed[{split}]" >> beam.ParDo(_Embed(models, folder, loaded, kept), named)
     )
     return pair_shards | f"Score[{split}]" >> beam.ParDo(
         _Score(models, uri, split, max_bytes, loaded, tables), named, chunks

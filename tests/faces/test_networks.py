@@ -4,6 +4,7 @@ import importlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from faces import networks, weights
 
@@ -62,3 +63,12 @@ def test_outputs_are_those_of_the_distribution(name, height, width):
     if landmarks:
         in_rows = landmarks_there[0].numpy().reshape(-1, 2, 5).transpose(0, 2, 1)
         np.testing.assert_allclose(landmarks[0], in_rows, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "side"), [("rnet", 24), ("onet", 48)])
+def test_no_crops_at_all(name, side):
+    # In a graph, where TensorFlow joins operations.
+    spec = tf.TensorSpec((None, side, side, 3), tf.float32)
+    network = tf.function(getattr(networks, name), autograph=False, input_signature=[spec])
+    shapes = [tuple(part.shape) for part in network(tf.zeros((0, side, side, 3)))]
+    assert shapes == [(0,), (0, 4), (0, 5, 2)][: len(shapes)]

@@ -1,5 +1,6 @@
 """The config: what it takes, what it refuses and how it says so."""
 
+import math
 import os
 import re
 import subprocess
@@ -195,7 +196,7 @@ def test_a_bad_override_is_named_with_its_variable() -> None:
         in (refusal({}, {"FACEAUTH__TRAINING__EPOK": "1"})[1])
     )
     assert refusal({}, {variable: "[3"})[0] == (
-        f"{variable} is '[3', which is not YAML: while parsing a flow sequence"
+        f"{variable} is '[3', which cannot be used: it is not YAML: while parsing a flow sequence"
     )
     assert refusal({}, {"FACEAUTH__NAME__LONG": "x"}) == [
         "FACEAUTH__NAME__LONG goes through 'name', which is not a section"
@@ -269,8 +270,9 @@ def test_the_digest_changes_with_a_value_and_only_then() -> None:
     ("content", "message"),
     [
         (None, "cannot be read (No such file or directory); give the path of a YAML file"),
-        (b"name: [a\n", "is not YAML: while parsing a flow sequence"),
-        (b"name: \xff\n", "is not YAML: "),
+        (b"name: [a\n", "cannot be used: it is not YAML: while parsing a flow sequence"),
+        (b"name: \xff\n", "cannot be used: it is not YAML: "),
+        (b"name: a\nname: b\n", "line 2: name stands twice, first on line 1; remove one"),
         (b"", "holds NoneType, not sections with keys"),
         (b"- name\n", "holds list, not sections with keys"),
     ],
@@ -308,3 +310,28 @@ def test_reading_a_config_waits_for_no_heavy_package() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "none\n"
+
+
+def test_a_message_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\ndata:\n  images: /f\ntraining:\n  epochs: -1\n  weight: [1]\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {})
+    _, *lines = str(caught.value).splitlines()
+    assert lines[0].startswith("  training.epochs (line 5): -1: Input should be greater")
+    assert lines[1].startswith("  training.weight (line 6): there is no such key")
+    with pytest.raises(ConfigError, match=r"epochs \(from FACEAUTH__TRAINING__EPOCHS\): -2"):
+        load_config(path, {"FACEAUTH__TRAINING__EPOCHS": "-2"})
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"data": {"images": "~nosuchuser/x"}}, "'~nosuchuser/x' is no path of this machine"),
+        ({"data": {"images": "gs://bucket/x"}}, "'gs://bucket/x' is an address and not a path"),
+        ({"training": {"optimizer": {"learning_rate": math.inf}}}, "should be a finite number"),
+        ({"serving": {"model_name": ".."}}, "serving.model_name: '..': String should match"),
+    ],
+)
+def test_paths_and_numbers_that_lead_nowhere(tree: dict[str, Any], message: str) -> None:
+    assert message in "\n".join(refusal(tree))

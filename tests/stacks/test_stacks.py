@@ -13,6 +13,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components import features
 from components.local_beam import in_process_pipeline
+from components.pair_scorer.kept_embeddings import KeptEmbeddings
 from components.pair_scorer.scoring import score_split
 from pipeline.run_records import last_run
 from serving.local_server.loaded_model import LoadedModel
@@ -83,7 +84,14 @@ def test_a_model_is_scored_as_the_baseline_of_another(left: Path, tmp_path: Path
         models.reverse()  # The one that ``left`` is of comes second: it is the baseline.
     with in_process_pipeline() as pipeline:
         score_split(
-            pipeline, "test", [images], [pairs], tuple(models), str(tmp_path / "scored"), 2**20
+            pipeline,
+            "test",
+            [images],
+            [pairs],
+            tuple(models),
+            str(tmp_path / "scored"),
+            2**20,
+            KeptEmbeddings(""),
         )
     [shard] = (tmp_path / "scored").glob("**/scored_*")
     found = [

@@ -1,5 +1,6 @@
 """The fingerprint changes with what is read, and with nothing else."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -82,3 +83,13 @@ def test_defining_a_pipeline_loads_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_no_file_does_not_stop_it(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").write_bytes(b"x")
+    before = fingerprint(DataConfig(images=str(tmp_path)))
+    os.mkfifo(tmp_path / "a" / "pipe.jpg")
+    (tmp_path / "b" / "zero.jpg").symlink_to("/dev/zero")
+    assert fingerprint(DataConfig(images=str(tmp_path))) != before

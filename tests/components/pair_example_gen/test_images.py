@@ -1,5 +1,7 @@
 """Inspection of image files: which are refused and why, and statistics by hand."""
 
+import errno
+import os
 import struct
 import zlib
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.pair_example_gen import images
+from components.pair_example_gen import DataError, images
 from components.pair_example_gen.images import inspect, luminance_statistics, read_and_inspect
 
 MAX_PIXELS = 1_000
@@ -37,7 +39,6 @@ def png_header(width, height):
     [
         ("JPEG", "RGB", 3),
         ("JPEG", "L", 1),
-        ("JPEG", "CMYK", 3),
         ("PNG", "RGB", 3),
         ("PNG", "RGBA", 3),
         ("PNG", "P", 3),
@@ -108,7 +109,6 @@ def test_reading(tmp_path, encode):
     (tmp_path / "a.png").write_bytes(data)
     assert read_and_inspect(str(tmp_path / "a.png"), MAX_PIXELS)[0] == data
     assert read_and_inspect(str(tmp_path / "b.png"), MAX_PIXELS) == (b"", images.MISSING)
-    assert read_and_inspect(str(tmp_path), MAX_PIXELS) == (b"", images.UNREADABLE)
 
 
 def test_statistics_of_flat_and_tiny_images():
@@ -146,3 +146,35 @@ def test_large_images_are_measured_in_blocks():
     # 512 wide, as it is: every Laplacian is +4 or -4.
     small = luminance_statistics(grey(board[:, :512]))
     assert small == pytest.approx((0.5, 0.5, 16))
+
+
+def test_colours_of_print_are_named(encode):
+    data = encode(Image.new("CMYK", (30, 20), (10, 20, 30, 40)), "JPEG")
+    assert inspect(data, MAX_PIXELS) == images.CMYK
+
+
+def test_what_is_no_file_is_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    reasons = {
+        name: images.read_and_inspect(str(tmp_path / f"{name}.jpg"), MAX_PIXELS)
+        for name in ("pipe", "zero", "folder", "loop", "gone")
+    }
+    assert reasons == {
+        "pipe": (b"", "not_a_photo"),
+        "zero": (b"", "not_a_photo"),
+        "folder": (b"", "not_a_photo"),
+        "loop": (b"", images.UNREADABLE),
+        "gone": (b"", images.MISSING),
+    }
+
+
+def test_a_disk_that_fails_is_no_bad_image(monkeypatch):
+    def read(path):
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    monkeypatch.setattr(images, "read_file", read)
+    with pytest.raises(DataError, match=r"a/1\.jpg cannot be read: Input/output error"):
+        images.read_and_inspect("a/1.jpg", MAX_PIXELS)

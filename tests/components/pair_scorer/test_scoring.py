@@ -14,6 +14,7 @@ from components.local_beam import in_process_pipeline
 from components.pair_scorer import scoring
 from components.pair_scorer.config import ScoringConfig
 from components.pair_scorer.executor import PairScorerExecutor
+from components.pair_scorer.kept_embeddings import KeptEmbeddings
 from components.pair_scorer.scoring import _Models, score_split
 
 # "e" and "f" are in no pair.
@@ -68,11 +69,14 @@ def read(folder: Path) -> list[dict[str, list]]:
     return rows
 
 
-def score(tmp_path: Path, images: list[str], pairs: list[str], *models: Path) -> dict[str, int]:
+def score(
+    tmp_path: Path, images: list[str], pairs: list[str], *models: Path, kept: str = ""
+) -> dict[str, int]:
     """Runs the pipeline; returns its counters."""
     pipeline = in_process_pipeline()
     paths = tuple(str(model / "Format-Serving") for model in models)
-    score_split(pipeline, "test", images, pairs, paths, str(tmp_path / "scored"), 2**20)
+    keeps = KeptEmbeddings(kept)
+    score_split(pipeline, "test", images, pairs, paths, str(tmp_path / "scored"), 2**20, keeps)
     result = pipeline.run()
     result.wait_until_finish()
     return {
@@ -106,6 +110,46 @@ def test_each_image_is_embedded_once_and_every_pair_keeps_its_columns(
         assert found == (distances * factor).tolist()
         scores = [row[f"{name}_score"][0] for row in rows]
         assert scores == pytest.approx((1 / (1 + distances * factor)).tolist(), abs=1e-7)
+
+
+def test_what_was_embedded_before_is_taken_from_there(tmp_path, models):
+    images, pairs = write_images(tmp_path / "images"), write_pairs(tmp_path / "pairs")
+    kept = str(tmp_path / "kept")
+    candidate, baseline = models
+    assert score(tmp_path, images, pairs, candidate, kept=kept)["images_embedded"] == 4
+    first = read(tmp_path / "scored" / "Split-test")
+    # Nothing is embedded; then the images go through the baseline alone.
+    assert score(tmp_path, images, pairs, candidate, kept=kept) == {"pairs_scored": 4}
+    assert read(tmp_path / "scored" / "Split-test") == first
+    score(tmp_path, images, pairs, candidate, baseline, kept=kept)
+    rows = read(tmp_path / "scored" / "Split-test")
+    assert [row["candidate_distance"] for row in rows] == [[1], [3], [7], [0]]
+    assert [row["baseline_distance"] for row in rows] == [[10], [30], [70], [0]]
+    assert score(tmp_path, images, pairs, baseline, kept=kept) == {"pairs_scored": 4}
+    # Shards are told apart by what they hold.
+    (tmp_path / "more").mkdir()
+    more = [shutil.copy(images[0], tmp_path / "more"), write_images(tmp_path / "new", "abcdfe")[1]]
+    assert score(tmp_path, more, pairs, baseline, kept=kept)["images_embedded"] == 1
+
+
+def test_kept_embeddings(tmp_path):
+    kept = KeptEmbeddings(str(tmp_path / "kept"))
+    values = np.arange(6, dtype=np.float32).reshape(3, 2)
+    kept.put("network", "key", values)
+    np.testing.assert_array_equal(kept.get("network", "key"), values)
+    assert kept.get("network", "other") is None
+    assert kept.get("other", "key") is None
+    [entry] = [path for path in tmp_path.rglob("*") if path.is_file()]
+    whole = entry.read_bytes()
+    for damaged in (whole[:-3], b"", b"x" * len(whole), whole.replace(b"\0\0\x80?", b"\0\0\x81?")):
+        assert damaged != whole
+        entry.write_bytes(damaged)
+        assert kept.get("network", "key") is None
+    kept.put("network", "key", values)
+    kept.clean({"network"})
+    assert kept.get("network", "key") is not None
+    kept.clean({"other"})
+    assert kept.get("network", "key") is None
 
 
 def test_a_pair_of_an_unknown_image_stops_the_run(tmp_path, models):
@@ -177,8 +221,9 @@ def test_a_network_that_was_decided_twice_embeds_once(tmp_path, models):
     shutil.copytree(models[0] / "Format-Serving", again)
     paths = tuple(str(path) for path in (models[0] / "Format-Serving", again))
     loaded = _Models((*paths, str(models[1] / "Format-Serving")))
-    first, second, other = loaded.embed(tf.constant(["3", "4"]))
-    assert second is first
+    network, again, another = loaded.networks
+    assert again == network
+    first, other = (loaded.embed(each, tf.constant(["3", "4"])) for each in (network, another))
     # The second toy's numbers are ten times as large.
     assert first[:, 0].tolist() == [3, 4]
     assert other[:, 0].tolist() == [30, 40]

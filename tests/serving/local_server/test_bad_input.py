@@ -9,12 +9,14 @@ import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
 from serving.client import AsyncClient, Client, Endpoint, InvalidRequestError, RetryPolicy
+from serving.local_server import server
 
 
 @pytest.fixture
@@ -263,3 +265,22 @@ def test_a_grpc_client_that_gives_up_leaves_nothing_behind(toy_server, png):
 
     with ThreadPoolExecutor(4) as clients:
         list(clients.map(give_up, range(8)))
+
+
+class PollerCompletionQueue:
+    """As gRPC's, which all event loops of a process listen to, finds its pipe empty."""
+
+    def _handle_events(self) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+def test_an_event_that_another_loop_took_is_no_error_and_all_else_is(caplog):
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(server._report)
+    loop.call_soon(PollerCompletionQueue()._handle_events)
+    loop.run_until_complete(asyncio.sleep(0))
+    assert not caplog.records
+    loop.call_soon(Path("missing").stat)
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    assert [type(record.exc_info[1]) for record in caplog.records] == [FileNotFoundError]
