@@ -10,15 +10,13 @@ DEFAULT = 'python_version >= "3.12"'
 SERVING = [
     "aiohttp",
     "cryptography",
-    # The search among millions of templates.
+    # The search among templates.
     "faiss-cpu",
     # 1.48 is the last release line that works with protobuf 3.20, which TensorFlow 2.16 needs here.
     f"grpcio-health-checking>=1.48,<1.49; {OLD}",
     f"grpcio-health-checking; {DEFAULT}",
     "httpx",
     "prometheus-client",
-    # Products of whole numbers, for the search among many templates.
-    "simsimd>=6.5,<7",
     "SQLAlchemy>=2",
     "starlette",
     "uvicorn",

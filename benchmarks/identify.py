@@ -19,7 +19,8 @@ from benchmarks.scoring import say, workplace
 from components.report.tensorboard_run import embed
 from pipeline.config import PROJECT
 from serving.client.search_space import SearchSpace
-from serving.enrolment.gallery import EXACT_UP_TO, Gallery
+from serving.enrolment.gallery import EXACT_NUMBERS, Gallery
+from serving.versions import newest_version
 
 TEMPLATES = (10_000, 100_000, 1_000_000, 4_000_000)
 # Templates of one person, and how far apart they lie: photos of one person differ.
@@ -68,10 +69,10 @@ def newest_model(base: Path = PROJECT / "serving" / "models" / "faceauth") -> Pa
     Raises:
       SystemExit: None was.
     """
-    versions = [each for each in base.glob("[0-9]*") if (each / "saved_model.pb").is_file()]
-    if not versions:
-        raise SystemExit(f"no model in {base}; `make run` pushes one, or name one with --model")
-    return max(versions, key=lambda each: int(each.name))
+    try:
+        return newest_version(base)
+    except ValueError as error:
+        raise SystemExit(f"{error}; `make run` pushes one, or name one with --model") from None
 
 
 def searched(gallery: Gallery, probes: np.ndarray) -> tuple[list[int], list[float]]:
@@ -96,7 +97,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=1_000, help="that are embedded")
     parser.add_argument("--templates", type=int, nargs="+", default=TEMPLATES)
     parser.add_argument("--queries", type=int, default=100)
-    parser.add_argument("--exact_up_to", type=int, default=EXACT_UP_TO, help="templates")
+    parser.add_argument(
+        "--exact_numbers", type=int, default=EXACT_NUMBERS, help="templates times dimensions"
+    )
     options = parser.parse_args(argv)
     random = np.random.default_rng(0)
     if options.dimensions:
@@ -124,10 +127,10 @@ def main(argv: list[str] | None = None) -> None:
         probes[: len(known)] = (templates[known] + probes[: len(known)]) / 2
         began = time.perf_counter()
         templates, offsets = space.place(templates)
-        gallery = Gallery(identities, templates, offsets, options.exact_up_to)
+        gallery = Gallery(identities, templates, offsets, options.exact_numbers)
         built = time.perf_counter() - began
         rows, times = searched(gallery, probes)
-        is_exact, size = gallery.is_exact, gallery.bytes
+        is_exact, size = gallery.is_exact, gallery.nbytes
         del gallery
         found = np.ones(len(rows))
         if not is_exact:

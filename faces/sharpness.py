@@ -1,4 +1,8 @@
-"""How sharp a face is, however many pixels the photo has."""
+"""How sharp a face is, however many pixels the photo has.
+
+In TensorFlow and on many faces at a time: it is part of the graph that finds faces, and so of the
+models that are exported with it. ``faces.focus`` measures a whole picture, in NumPy.
+"""
 
 import tensorflow as tf
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from faces.record import canvas_of
 from serving.sent_photos import ImageSource, send_photo
+from serving.versions import newest_version
 
 if TYPE_CHECKING:
     import numpy as np
 
     from faces import Face
 
-_SAVED_MODEL: Final = "saved_model.pb"
 _DECISION: Final = Path("assets.extra", "decision.json")
 # The contract: one person from this score on.
 SAME_FROM: Final = 0.5
@@ -156,20 +156,6 @@ def verify(
     return loaded.verify(a, b)
 
 
-def newest_version(folder: Path) -> Path:
-    """A version's folder as it is, or the newest in a folder of versions.
-
-    Raises:
-        ValueError: It is neither.
-    """
-    if (folder / _SAVED_MODEL).is_file():
-        return folder
-    versions = [path for path in _subfolders(folder) if (path / _SAVED_MODEL).is_file()]
-    if not versions:
-        raise ValueError(f"{folder} is neither a SavedModel nor a folder of versions of one")
-    return max(versions, key=lambda path: int(path.name))
-
-
 def decision_of(model: Path) -> dict[str, Any] | None:
     """A model's ``decision.json``: where its threshold comes from; None if it has none.
 
@@ -184,9 +170,3 @@ def decision_of(model: Path) -> dict[str, Any] | None:
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     return record if isinstance(record, dict) else None
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return [path for path in folder.iterdir() if path.name.isascii() and path.name.isdigit()]

@@ -10,12 +10,11 @@ import asyncio
 import io
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -24,12 +23,15 @@ import numpy as np
 import uvloop
 
 from serving.client import AsyncClient, Endpoint, RetryPolicy, ServingError
+from serving.server_process import free_port, running, wait_until_available
+from serving.versions import newest_version, versions_in
 
 SIGNATURES: Final = ("serving_default", "embed", "compare")
 CONCURRENCY: Final = (1, 4, 16, 64)
 # Answers differ this much at most between batch sizes and processes.
 TOLERANCE: Final = 1e-4
 _IMAGES: Final = 64
+_START_TIMEOUT_S: Final = 300.0
 _MODELS: Final = Path(__file__).parent / "models" / "faceauth"
 _HEADER: Final = (
     f"{'signature':16} {'api':5} {'clients':>7} {'rows/s':>8} {'p50 ms':>8} {'p95 ms':>8} "
@@ -205,29 +207,19 @@ def local_server(base: Path) -> Iterator[tuple[str, str]]:
     """Runs a local server in a process of its own; yields its REST and gRPC URLs.
 
     Raises:
-        RuntimeError: It does not start.
+        NotServing: It does not start.
     """
+    from serving.client.grpc_transport import GrpcTransport
+
+    rest, grpc = free_port(), free_port()
     command = [sys.executable, "-m", "serving.local_server", "--model_base_path", str(base)]
-    process = subprocess.Popen(
-        [*command, "--rest_port", "0", "--grpc_port", "0"],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        found: dict[str, str] = {}
-        for line in process.stdout or ():
-            kind, _, rest = line.partition(" ")
-            found[kind] = rest.strip()
-            if kind == "gRPC":
-                break
-        if "gRPC" not in found:
-            raise RuntimeError(f"the local server did not start; try it: {' '.join(command)}")
-        yield found["REST"].split("/v1/")[0], f"grpc://{found['gRPC']}"
-    finally:
-        process.terminate()
-        process.wait(30)
+    command += ["--rest_port", str(rest), "--grpc_port", str(grpc)]
+    transport = GrpcTransport(Endpoint(f"grpc://127.0.0.1:{grpc}"))
+    with tempfile.TemporaryDirectory() as folder, closing(transport):
+        log = Path(folder, "server.log")
+        with running(command, log) as process:
+            wait_until_available(transport, process, log, _START_TIMEOUT_S)
+            yield f"http://127.0.0.1:{rest}", f"grpc://127.0.0.1:{grpc}"
 
 
 async def measure(
@@ -258,7 +250,7 @@ def report(load: Load, signature: str, api: str, clients: int, in_process: float
 
 def swap_under_load(base: Path, work: Work, seconds: float) -> int:
     """Pushes a new version in the middle of a load of 16 clients; returns the failed calls."""
-    version = max(int(entry.name) for entry in base.iterdir() if entry.name.isdecimal())
+    version = versions_in(base)[-1]
 
     async def push() -> None:
         await asyncio.sleep(seconds / 4)
@@ -295,15 +287,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # gRPC's thread and the clients' loop take turns; by default a turn is 5 ms.
     sys.setswitchinterval(0.0005)
-    versions = [int(entry.name) for entry in given.model.glob("*") if entry.name.isdecimal()]
-    if not versions:
-        print(f"error: no version in {given.model}; run the pipeline first", file=sys.stderr)
+    try:
+        version = newest_version(given.model)
+    except ValueError as error:
+        print(f"error: {error}; run the pipeline first", file=sys.stderr)
         return 1
     images = synthetic_images(_IMAGES)
     if given.images is not None:
         files = sorted(given.images.rglob("*.jp*g"))[:_IMAGES]
         images = [file.read_bytes() for file in files] or images
-    inside = InProcess(given.model / str(max(versions)))
+    inside = InProcess(version)
     work = inside.work(images)
     # First, and alone: what a server and its clients share is then not shared with this.
     rates = {
@@ -314,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder, "faceauth")
-        shutil.copytree(given.model / str(max(versions)), base / str(max(versions)))
+        shutil.copytree(version, base / (version.name if version.name.isdecimal() else "1"))
         named = {"rest": given.url, "grpc": given.grpc_url}
         if any(named.values()):
             failed += _table(named, work, rates, given.seconds)

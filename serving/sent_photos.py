@@ -2,7 +2,6 @@
 
 import io
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -67,13 +66,6 @@ def send_photo(
         named = f"{shown(photo)}: {error}"
         raise PhotoError(named, error.reason, **error.details) from error
     return [SentPhoto(face_file(face.pixels), face) for face in faces]
-
-
-def send_photos(
-    photos: Sequence[ImageSource], canvas: "FaceCanvas | None", which: str | int = "only"
-) -> list[SentPhoto]:
-    """``send_photo`` for each, one after another."""
-    return [sent for photo in photos for sent in send_photo(photo, canvas, which)]
 
 
 def shown(path: str | os.PathLike[str]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
 from faces import CANVASES, FaceCanvas, PhotoError, face_file, find_faces, read_file
+from faces.focus import variance_of_laplacian
 
 # Why an image is quarantined.
 MISSING = "missing"  # no such file
@@ -117,10 +118,7 @@ def luminance_statistics(pixels: NDArray[np.uint8]) -> tuple[float, float, float
 
     Luminance Y is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) in [0, 1], in steps of 1/255, of the
     image averaged over n x n blocks, with the smallest n that makes no side longer than 512. Then
-    brightness is mean(Y), contrast is std(Y), and sharpness is var(L) over the inner pixels, with
-    L(x, y) = Y(x-1, y) + Y(x+1, y) + Y(x, y-1) + Y(x, y+1) - 4 Y(x, y), the focus measure of
-    J. L. Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000. It is 0
-    for an image without inner pixels.
+    brightness is mean(Y), contrast is std(Y), and sharpness is ``variance_of_laplacian`` of Y.
 
     Args:
       pixels: uint8 [H, W, 1] or [H, W, 3].
@@ -134,16 +132,7 @@ def luminance_statistics(pixels: NDArray[np.uint8]) -> tuple[float, float, float
     image = Image.fromarray(pixels[..., 0] if grey else pixels).convert("L")
     factor = -(-max(image.size) // _MEASURED_SIDE)
     luminance = np.asarray(image.reduce(factor), dtype=np.float32) / 255
-    sharpness = 0.0
-    if min(luminance.shape) >= 3:
-        laplacian = (
-            luminance[:-2, 1:-1]
-            + luminance[2:, 1:-1]
-            + luminance[1:-1, :-2]
-            + luminance[1:-1, 2:]
-            - 4 * luminance[1:-1, 1:-1]
-        )
-        sharpness = float(laplacian.var())
+    sharpness = variance_of_laplacian(luminance)
     return float(luminance.mean()), float(luminance.std()), sharpness
 
 

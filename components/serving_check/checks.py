@@ -1,21 +1,20 @@
 """What is asked of a served model, and what its answers are compared with."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from components.serving_check.candidate import ModelRefused
 from components.serving_check.result import Result
 from components.serving_check.samples import Samples
-from components.serving_check.server import ModelRefused
 from components.tfrecords import read_tfrecords
 from components.trainer.warmup import FILE
+from serving.client.calls import Call, Tensors
+from serving.protos import array_from_proto
 
-Predict = Callable[[PredictRequest], PredictResponse]
+Predict = Callable[[Call], Tensors]
 
 # A server may take no more rows in one request.
 _ROWS = 16
@@ -33,10 +32,11 @@ def check_warmup(predict: Predict, saved_model: Path, result: Result) -> None:
     if (saved_model / FILE).is_file():
         for record in read_tfrecords([str(saved_model / FILE)]).as_numpy_iterator():
             request = PredictionLog.FromString(record).predict_log.request
+            name = request.model_spec.signature_name
+            inputs = {key: array_from_proto(proto) for key, proto in request.inputs.items()}
             try:
-                predict(request)
+                predict(Call(name, inputs, len(next(iter(inputs.values())))))
             except ModelRefused as error:
-                name = request.model_spec.signature_name
                 result.reasons.append(f"warm-up request {count} ({name}) is refused: {error}")
             count += 1
     result.measured["warmup_requests"] = count
@@ -66,8 +66,8 @@ def _verify(predict: Predict, samples: Samples) -> dict[str, np.ndarray]:
         predict,
         "serving_default",
         {
-            "image_a": [samples.images[each] for each in samples.ids_a],
-            "image_b": [samples.images[each] for each in samples.ids_b],
+            "image_a": _files(samples.images[each] for each in samples.ids_a),
+            "image_b": _files(samples.images[each] for each in samples.ids_b),
         },
         ("distance", "score", "same"),
     )
@@ -76,7 +76,7 @@ def _verify(predict: Predict, samples: Samples) -> dict[str, np.ndarray]:
 def _compare(predict: Predict, samples: Samples) -> dict[str, np.ndarray]:
     ids = list(samples.images)
     embeddings = _in_batches(
-        predict, "embed", {"image": list(samples.images.values())}, ("embedding",)
+        predict, "embed", {"image": _files(samples.images.values())}, ("embedding",)
     )["embedding"]
     at = {name: row for row, name in enumerate(ids)}
     return _in_batches(
@@ -90,23 +90,25 @@ def _compare(predict: Predict, samples: Samples) -> dict[str, np.ndarray]:
     )
 
 
+def _files(images: Iterable[bytes]) -> np.ndarray:
+    # np.array would guess a fixed width, which cuts trailing zeros.
+    return np.fromiter(images, dtype=object)
+
+
 def _in_batches(
-    predict: Predict, signature: str, inputs: Mapping[str, Any], outputs: Sequence[str]
+    predict: Predict, signature: str, inputs: Tensors, outputs: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Asks in requests of ``_ROWS`` rows; an array of all rows for each output."""
     parts: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
     total = len(next(iter(inputs.values())))
     for start in range(0, total, _ROWS):
-        request = PredictRequest()
-        request.model_spec.signature_name = signature
         rows = min(_ROWS, total - start)
-        for name, values in inputs.items():
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(values[start : start + rows]))
-        answer = predict(request)
+        some = {name: values[start : start + rows] for name, values in inputs.items()}
+        answer = predict(Call(signature, some, rows))
         for name in outputs:
-            if name not in answer.outputs:
+            if name not in answer:
                 raise ModelRefused(f"{signature} answers without {name!r}")
-            part = tf.make_ndarray(answer.outputs[name])
+            part = answer[name]
             if len(part) != rows:
                 raise ModelRefused(f"{signature} answers {rows} rows with {len(part)} of {name!r}")
             parts[name].append(part)

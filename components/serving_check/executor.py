@@ -17,11 +17,12 @@ from tfx.utils import io_utils, path_utils
 from components import features
 from components.pair_scorer.executor import split_files
 from components.progress import say
+from components.serving_check.candidate import ModelRefused, ServedCandidate
 from components.serving_check.checks import check_samples, check_warmup
 from components.serving_check.config import ServingCheckConfig, fill_in
 from components.serving_check.result import Result
 from components.serving_check.samples import read_samples
-from components.serving_check.server import ModelRefused, Served, free_port, running
+from serving.server_process import free_port, running
 
 # As TFX's InfraValidator marks its artifact, so that TFX's Pusher understands it.
 BLESSED_FILE = "INFRA_BLESSED"
@@ -92,8 +93,8 @@ def _check(
             model_name=model_name,
             grpc_port=port,
         )
-        served = Served(f"127.0.0.1:{port}", model_name, config.request_timeout_s)
-        with running(command, log) as process, closing(served):
+        candidate = ServedCandidate(port, model_name, config.request_timeout_s)
+        with running(command, log) as process, closing(candidate):
             # While the server loads the model.
             samples = read_samples(
                 split_files(input_dict["scored_pairs"], features.TEST),
@@ -101,12 +102,12 @@ def _check(
                 config.pairs,
             )
             try:
-                served.wait(process, log, config.load_timeout_s)
+                candidate.wait(process, log, config.load_timeout_s)
             except ModelRefused as error:
                 result.reasons.append(str(error))
             else:
                 result.measured["seconds_to_load"] = round(time.monotonic() - began, 2)
-                check_warmup(served.predict, version, result)
-                check_samples(served.predict, samples, config.tolerance, result)
+                check_warmup(candidate.predict, version, result)
+                check_samples(candidate.predict, samples, config.tolerance, result)
     result.measured["seconds"] = round(time.monotonic() - began, 2)
     return result

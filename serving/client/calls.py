@@ -24,9 +24,10 @@ ImageSource = bytes | str | os.PathLike[str]
 Tensors = dict[str, np.ndarray]
 
 AVAILABLE: Final = "AVAILABLE"
-# Rows sent at once: 32 photos of a megabyte stay below a server's limit on a message.
+# Rows sent at once: 32 photos of a megabyte stay below a server's limit on a message, and the other
+# stays below how many rows may wait there.
 _IMAGE_ROWS: Final = 32
-_EMBEDDING_ROWS: Final = 1024
+_ROWS: Final = 256
 # A picture of one pixel: where nothing is looked at, servers still want a photo.
 _PIXEL: Final = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b5500"
@@ -146,7 +147,7 @@ def compare_calls(a: ArrayLike, b: ArrayLike) -> Iterator[Call]:
         broken = np.flatnonzero(~np.isfinite(side).all(axis=1))
         if broken.size:
             raise ValueError(f"embedding {broken[0]} holds NaN or infinity; embed the image again")
-    for part in _parts(len(first), _EMBEDDING_ROWS):
+    for part in _parts(len(first), _ROWS):
         inputs = {"embedding_a": first[part], "embedding_b": second[part]}
         yield Call("compare", inputs, len(inputs["embedding_a"]))
 
@@ -156,9 +157,11 @@ def operating_point_call(max_fmr: float) -> Call:
     return Call("operating_point", {"max_fmr": np.array([max_fmr], np.float32)}, 1)
 
 
-def search_space_call(size: int) -> Call:
-    """Returns the call for the search space of embeddings of ``size`` numbers."""
-    return Call("search_space", {"dimension": np.arange(size, dtype=np.int64)}, size)
+def search_space_calls(size: int) -> list[Call]:
+    """Returns the calls for the search space of embeddings of ``size`` numbers."""
+    dimensions = np.arange(size, dtype=np.int64)
+    parts = [dimensions[part] for part in _parts(size, _ROWS)]
+    return [Call("search_space", {"dimension": part}, len(part)) for part in parts]
 
 
 def lacks_signature(error: ServingError) -> bool:
@@ -176,20 +179,23 @@ def operating_point(endpoint: str, call: Call, outputs: Tensors) -> OperatingPoi
     return OperatingPoint(*(float(column[0]) for column in columns))
 
 
-def search_space(endpoint: str, call: Call, outputs: Tensors) -> SearchSpace:
-    """Returns the checked search space of an answer.
+def search_space(endpoint: str, calls: Sequence[Call], answers: Sequence[Tensors]) -> SearchSpace:
+    """Returns the checked search space of the answers to all calls.
 
     Raises:
-        ContractError: The answer does not hold it.
+        ContractError: An answer does not hold it.
     """
-    unit_length, mean, weight = (_output(endpoint, call, outputs, name, 1) for name in call.outputs)
-    matrix = None
-    if "matrix" in outputs:
-        matrix = np.asarray(_output(endpoint, call, outputs, "matrix", 2), np.float32)
+
+    def joined(name: str, rank: int) -> np.ndarray:
+        parts = zip(calls, answers, strict=True)
+        return np.concatenate([_output(endpoint, *part, name, rank) for part in parts])
+
+    unit_length, mean, weight = (joined(name, 1) for name in _OUTPUTS["search_space"])
+    has_matrix = any("matrix" in outputs for outputs in answers)
     return SearchSpace(
         unit_length=bool(np.all(unit_length)),
         mean=np.asarray(mean, np.float32) if np.any(mean) else None,
-        matrix=matrix,
+        matrix=np.asarray(joined("matrix", 2), np.float32) if has_matrix else None,
         weight=np.asarray(weight, np.float32),
     )
 

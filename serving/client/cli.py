@@ -215,7 +215,7 @@ def _authenticator(given: argparse.Namespace) -> "Iterator[tuple[Authenticator, 
         with _client(given) as client:
             # Arranging millions of templates for an approximate search takes longer than the one
             # exact search that a command makes.
-            yield Authenticator(client, store, exact_up_to=None), client
+            yield Authenticator(client, store, exact_numbers=None), client
     finally:
         store.close()
 

@@ -26,7 +26,7 @@ from serving.client.calls import (
     operating_point,
     operating_point_call,
     search_space,
-    search_space_call,
+    search_space_calls,
     verify_calls,
 )
 from serving.client.endpoint import Endpoint
@@ -137,9 +137,14 @@ class Client:
 
         None of a model whose comparison is no product, and of earlier ones.
         """
-        call = search_space_call(size)
-        outputs = self._predict_if_known(call)
-        return None if outputs is None else search_space(self.endpoint.url, call, outputs)
+        calls = search_space_calls(size)
+        answers: list[Tensors] = []
+        for call in calls:
+            outputs = self._predict_if_known(call)
+            if outputs is None:
+                return None
+            answers.append(outputs)
+        return search_space(self.endpoint.url, calls, answers)
 
     def canvas(self) -> "FaceCanvas | None":
         """Returns how the model wants its faces; None for one that takes photos as they are.
@@ -251,9 +256,14 @@ class AsyncClient:
 
     async def search_space(self, size: int) -> SearchSpace | None:
         """See ``Client.search_space``."""
-        call = search_space_call(size)
-        outputs = await self._predict_if_known(call)
-        return None if outputs is None else search_space(self.endpoint.url, call, outputs)
+        calls = search_space_calls(size)
+        answers: list[Tensors] = []
+        for call in calls:
+            outputs = await self._predict_if_known(call)
+            if outputs is None:
+                return None
+            answers.append(outputs)
+        return search_space(self.endpoint.url, calls, answers)
 
     async def canvas(self) -> "FaceCanvas | None":
         """See ``Client.canvas``."""

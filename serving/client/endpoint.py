@@ -50,7 +50,7 @@ class Endpoint:
             raise ValueError(f"version {self.version} and label {self.label!r}: give one of them")
         if self.timeout_s <= 0:
             raise ValueError(f"timeout_s is {self.timeout_s:g}; it must be more than 0")
-        if self.token and not self.is_encrypted and parts.hostname not in _LOCAL:
+        if self.token and not self.is_encrypted and not self.is_local:
             raise ValueError(
                 f"a token would travel to {self.url} unencrypted; use https:// or grpcs://"
             )
@@ -64,6 +64,11 @@ class Endpoint:
     def is_encrypted(self) -> bool:
         """Whether the URL asks for TLS."""
         return urlsplit(self.url).scheme in _ENCRYPTED
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine."""
+        return urlsplit(self.url).hostname in _LOCAL
 
     @property
     def target(self) -> str:

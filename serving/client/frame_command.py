@@ -83,7 +83,7 @@ def lines(outcome: "Outcome") -> list[str]:
 
 def _canvas(given: argparse.Namespace) -> "FaceCanvas":
     from faces.record import FILE, canvas_of, named_canvas
-    from serving.in_process import newest_version
+    from serving.versions import newest_version
 
     if given.model is None:
         return named_canvas(given.canvas)

@@ -1,5 +1,7 @@
 """gRPC: the stubs of tensorflow-serving-api, which import TensorFlow (some ten seconds)."""
 
+from typing import Final
+
 import grpc
 from tensorflow_serving.apis.get_model_status_pb2 import (
     GetModelStatusRequest,
@@ -16,12 +18,15 @@ from serving.client.endpoint import Endpoint
 from serving.client.errors import AuthenticationError, ServingError, error_for
 from serving.protos import array_from_proto, write_array
 
-_OPTIONS = [
+_OPTIONS: Final = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
     # The client retries by itself and must not be kept waiting by a channel that does too.
     ("grpc.enable_retries", 0),
-]
+    # A server that starts is seen within a second; by default it takes up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
 
 
 class GrpcTransport:
@@ -36,9 +41,9 @@ class GrpcTransport:
         self._metadata = _metadata(endpoint)
         credentials = _credentials(endpoint)
         self._channel = (
-            grpc.secure_channel(endpoint.target, credentials, _OPTIONS)
+            grpc.secure_channel(endpoint.target, credentials, _options(endpoint))
             if credentials
-            else grpc.insecure_channel(endpoint.target, _OPTIONS)
+            else grpc.insecure_channel(endpoint.target, _options(endpoint))
         )
         self._predict = PredictionServiceStub(self._channel).Predict
         self._status = ModelServiceStub(self._channel).GetModelStatus
@@ -78,9 +83,9 @@ class AsyncGrpcTransport:
         self._metadata = _metadata(endpoint)
         credentials = _credentials(endpoint)
         self._channel = (
-            grpc.aio.secure_channel(endpoint.target, credentials, _OPTIONS)
+            grpc.aio.secure_channel(endpoint.target, credentials, _options(endpoint))
             if credentials
-            else grpc.aio.insecure_channel(endpoint.target, _OPTIONS)
+            else grpc.aio.insecure_channel(endpoint.target, _options(endpoint))
         )
         self._predict = PredictionServiceStub(self._channel).Predict
         self._status = ModelServiceStub(self._channel).GetModelStatus
@@ -110,6 +115,11 @@ class AsyncGrpcTransport:
     async def close(self) -> None:
         """Closes the connection."""
         await self._channel.close()
+
+
+def _options(endpoint: Endpoint) -> tuple[tuple[str, int], ...]:
+    # No proxy stands between this machine and itself.
+    return (*_OPTIONS, ("grpc.enable_http_proxy", 0)) if endpoint.is_local else _OPTIONS
 
 
 def _credentials(endpoint: Endpoint) -> grpc.ChannelCredentials | None:

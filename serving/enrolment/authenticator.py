@@ -11,7 +11,7 @@ import numpy as np
 from serving.client.calls import ImageSource
 from serving.client.client import Client
 from serving.enrolment.errors import EnrolmentError, ModelChangedError, NotEnrolledError
-from serving.enrolment.gallery import EXACT_UP_TO
+from serving.enrolment.gallery import EXACT_NUMBERS
 from serving.enrolment.live_gallery import LiveGallery
 from serving.enrolment.open_set import SAME_FROM, Acceptance, acceptance
 from serving.enrolment.store import ModelVersion, TemplateStore
@@ -96,14 +96,15 @@ class Authenticator:
     Args:
         client: Calls the model.
         store: Keeps the templates.
-        exact_up_to: With how many templates of a model ``identify`` is exact; None for any number.
+        exact_numbers: Up to which number of templates times their dimensions ``identify`` is exact;
+            None for any.
     """
 
     def __init__(
-        self, client: Client, store: TemplateStore, exact_up_to: int | None = EXACT_UP_TO
+        self, client: Client, store: TemplateStore, exact_numbers: int | None = EXACT_NUMBERS
     ) -> None:
         self._client = client
-        self._exact_up_to = exact_up_to
+        self._exact_numbers = exact_numbers
         self._store = store
         self._gallery: LiveGallery | None = None
         self._gallery_lock = threading.Lock()
@@ -157,7 +158,7 @@ class Authenticator:
 
         People are ranked by their scores, as ``authenticate`` has them. The search proposes whom
         the model compares, by the model's own order where it tells how to (``SearchSpace``): nobody
-        who would rank among the first is missed then, exactly up to ``exact_up_to`` templates.
+        who would rank among the first is missed then, up to ``exact_numbers``.
         Else, those with the nearest templates by Euclidean distance are compared.
 
         Args:
@@ -237,7 +238,7 @@ class Authenticator:
         with self._gallery_lock:
             if self._gallery is None or self._gallery.made_by != made_by:
                 space = client.search_space(size)
-                self._gallery = LiveGallery(self._store, made_by, self._exact_up_to, space)
+                self._gallery = LiveGallery(self._store, made_by, self._exact_numbers, space)
             return self._gallery
 
     def _log(self, action: str, identity: str | None, made_by: ModelVersion, outcome: str) -> None:

@@ -8,28 +8,29 @@ from typing import Final
 import numpy as np
 
 from serving.client.search_space import SearchSpace
-from serving.enrolment.gallery import EXACT_UP_TO, Gallery, Match
+from serving.enrolment.gallery import EXACT_NUMBERS, Gallery, Match
 from serving.enrolment.store import ModelVersion, TemplateStore
 
 _LOG = logging.getLogger(__name__)
-# Templates that may have come or gone before the large gallery is built anew.
+# Templates that may have come or gone before all are arranged anew.
 _FEW: Final = 1000
-# The same, as a share of the large gallery.
+# The same, as a share of all.
 _SHARE: Final = 0.02
+# In the place of a template's ID.
+_GONE: Final = -1
 
 
 class LiveGallery:
     """The templates of one model version in memory, as they are in the store at each search.
 
     Opening and arranging a million templates takes some ten seconds. So what has changed since is
-    read from the store's journal: what is gone is struck from the large gallery, and what is new is
-    searched in a small one beside it. Searches may come from several threads; one goes on at a
-    time, over all cores.
+    read from the store's journal and changed here. Searches may come from several threads; one goes
+    on at a time, over all cores.
 
     Args:
         store: What is followed.
         made_by: Whose templates.
-        exact_up_to: As for ``Gallery``.
+        exact_numbers: As for ``Gallery``.
         space: How the model ranks; by default, by the Euclidean distance of templates.
 
     Raises:
@@ -40,20 +41,19 @@ class LiveGallery:
         self,
         store: TemplateStore,
         made_by: ModelVersion,
-        exact_up_to: int | None = EXACT_UP_TO,
+        exact_numbers: int | None = EXACT_NUMBERS,
         space: SearchSpace | None = None,
     ) -> None:
         self.made_by = made_by
         self.ranks_as_the_model = space is not None
         self._space = space
-        self._exact_up_to = exact_up_to
+        self._exact_numbers = exact_numbers
         self._store = store
         self._lock = threading.Lock()
         self._revision: int
-        self._ids: np.ndarray  # of the large gallery's rows, in order
-        self._large: Gallery
-        self._new: dict[int, tuple[str, np.ndarray]]  # embeddings
-        self._small: Gallery
+        self._ids: np.ndarray  # of the gallery's rows
+        self._arranged: int  # rows that were read at once
+        self._gallery: Gallery
         self._read_all()
 
     def search(self, probe: np.ndarray, count: int) -> tuple[list[tuple[Match, np.ndarray]], int]:
@@ -73,16 +73,8 @@ class LiveGallery:
         with self._lock:
             self._follow()
             placed, _ = self._placed(np.array(probe, np.float32, ndmin=2))
-            found = [
-                match
-                for gallery in (self._large, self._small)
-                if len(gallery)
-                for match in gallery.nearest(placed[0], count)
-            ]
-            searched = len(self._large) + len(self._small)
-        # No identity is in both: enrolling replaces all templates of one.
-        found.sort(key=lambda match: -match.closeness)
-        found = found[:count]
+            searched = len(self._gallery)
+            found = self._gallery.nearest(placed[0], count) if searched else []
         templates = self._store.templates([match.identity for match in found], self.made_by)
         # Who was forgotten in between is not there any more.
         return [
@@ -93,56 +85,46 @@ class LiveGallery:
         """Returns how many identities there are now."""
         with self._lock:
             self._follow()
-            return self._large.people + self._small.people
+            return self._gallery.people
 
     def _follow(self) -> None:
         if self._store.revision() == self._revision:
             return
         changes = self._store.changes(self.made_by, self._revision)
-        for number in changes.gone:
-            self._new.pop(number, None)
-        came = changes.new.ids.tolist()
+        new = changes.new
         # A change that was there already when all were read comes a second time here.
-        self._strike([*changes.gone, *came])
-        people = zip(changes.new.identities, changes.new.vectors, strict=True)
-        self._new.update(zip(came, people, strict=True))
-        self._revision = changes.revision
-        struck = len(self._ids) - len(self._large)
-        if len(self._new) + struck > max(_FEW, _SHARE * len(self._ids)):
+        struck = np.isin(self._ids, np.append(new.ids, changes.gone).astype(np.int64))
+        gone = np.count_nonzero(self._ids == _GONE) + np.count_nonzero(struck)
+        changed = gone + len(self._ids) - self._arranged + len(new)
+        # Before there is any template, nobody knows how many numbers one has.
+        if not self._arranged or changed > max(_FEW, _SHARE * self._arranged):
             self._read_all()
-        else:
-            self._arrange_new()
+            return
+        self._gallery.remove(np.flatnonzero(struck))
+        self._ids[struck] = _GONE
+        if len(new):
+            self._gallery.add(new.identities, *self._placed(new.vectors))
+            self._ids = np.append(self._ids, new.ids)
+        self._revision = changes.revision
 
     def _read_all(self) -> None:
         begin = time.monotonic()
         everyone = self._store.everyone(self.made_by)
         self._revision = everyone.revision
         self._ids = everyone.new.ids
-        _LOG.info("arranging %d templates of %s", len(self._ids), self.made_by)
+        self._arranged = len(self._ids)
+        _LOG.info("arranging %d templates of %s", self._arranged, self.made_by)
         vectors, offsets = self._placed(everyone.new.vectors)
-        self._large = Gallery(everyone.new.identities, vectors, offsets, self._exact_up_to)
-        self._new = {}
-        self._arrange_new()
+        self._gallery = Gallery(everyone.new.identities, vectors, offsets, self._exact_numbers)
         seconds = time.monotonic() - begin
-        _LOG.info("%d templates can be searched, after %.1f s", len(self._ids), seconds)
-        if not self._large.is_exact:
+        _LOG.info("%d templates can be searched, after %.1f s", self._arranged, seconds)
+        if not self._gallery.is_exact:
             _LOG.warning(
-                "more than %d templates: the search is approximate and can miss the nearest",
-                self._exact_up_to,
+                "%d templates of %d numbers, more than %d together: the search is approximate and "
+                "can miss the nearest",
+                *vectors.shape,
+                self._exact_numbers,
             )
-
-    def _strike(self, numbers: list[int]) -> None:
-        wanted = np.unique(np.array(numbers, np.int64))
-        rows = np.searchsorted(self._ids, wanted)
-        there = rows < len(self._ids)
-        rows, wanted = rows[there], wanted[there]
-        self._large.remove(rows[self._ids[rows] == wanted])
-
-    def _arrange_new(self) -> None:
-        identities = [identity for identity, _ in self._new.values()]
-        embeddings = [vector for _, vector in self._new.values()] or np.zeros((0, 0))
-        vectors, offsets = self._placed(np.array(embeddings, np.float32))
-        self._small = Gallery(identities, vectors, offsets, self._exact_up_to)
 
     def _placed(self, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if not len(embeddings):

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -30,13 +31,29 @@ Run = Callable[[Tensors], Tensors]
 
 
 @dataclass(eq=False)
-class _Task:
+class _Part:
+    """A request, or as much of it as a batch may have."""
+
     inputs: Tensors
     rows: int
     arrived: float
-    result: "asyncio.Future[Tensors]"
-    # Only inputs alike in all but the number of rows can be joined.
-    shape: tuple[tuple[int, ...], ...]
+    answer: "asyncio.Future[Tensors]"
+
+    @property
+    def shape(self) -> list[tuple[int, ...]]:
+        """Only inputs alike in all but the number of rows can be joined."""
+        return [array.shape[1:] for _, array in sorted(self.inputs.items())]
+
+
+_Running = asyncio.Future[list[Tensors | StatusError]]
+
+
+def _parts(inputs: Tensors, rows: int, size: int) -> Iterator[_Part]:
+    loop = asyncio.get_running_loop()
+    for begin in range(0, max(rows, 1), size):
+        count = min(size, rows - begin)
+        some = {name: array[begin : begin + size] for name, array in inputs.items()}
+        yield _Part(inputs if count == rows else some, count, loop.time(), loop.create_future())
 
 
 class _Company:
@@ -109,18 +126,13 @@ class Batcher:
         self._options = options
         self._observe = observe
         self._delay = options.batch_timeout_micros / 1e6
-        self._waiting: deque[_Task] = deque()
+        self._waiting: deque[_Part] = deque()
         self._waiting_rows = 0
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[_Running] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._free_since = 0.0  # when the last batch ended
         self._requests = 0  # that wait or run
         self._company = _Company()
-
-    @property
-    def waiting_rows(self) -> int:
-        """Rows in the queue, not counting the batches that run."""
-        return self._waiting_rows
 
     async def submit(self, inputs: Tensors, rows: int) -> Tensors:
         """Returns the model's outputs for ``inputs``, each array with ``rows`` rows.
@@ -137,25 +149,18 @@ class Batcher:
         self._requests += 1
         busy = len(self._running) >= self._options.num_batch_threads
         self._company.came(self._requests, busy)
+        parts = list(_parts(inputs, rows, self._options.max_batch_size))
+        self._waiting.extend(parts)
+        self._waiting_rows += rows
+        self._start_batches()
         try:
-            return await self._submit(inputs, rows)
+            return _join([await part.answer for part in parts])
         finally:
             self._requests -= 1
-
-    async def _submit(self, inputs: Tensors, rows: int) -> Tensors:
-        size = self._options.max_batch_size
-        if rows <= size:
-            return await self._enqueue(inputs, rows)
-        parts = [
-            self._enqueue({name: array[at : at + size] for name, array in inputs.items()}, count)
-            for at in range(0, rows, size)
-            for count in [min(size, rows - at)]
-        ]
-        try:
-            return _join(list(await asyncio.gather(*parts)))
-        finally:
+            # Once a part has failed, or the client has gone, the others are for nobody.
             for part in parts:
-                part.cancel()
+                if not part.answer.cancel() and not part.answer.cancelled():
+                    part.answer.exception()  # taken note of, so that asyncio does not log it
 
     async def drain(self) -> None:
         """Returns when nothing waits or runs any more."""
@@ -166,16 +171,7 @@ class Batcher:
             else:
                 await asyncio.sleep(self._delay)
 
-    def _enqueue(self, inputs: Tensors, rows: int) -> "asyncio.Future[Tensors]":
-        loop = asyncio.get_running_loop()
-        shape = tuple(array.shape[1:] for _, array in sorted(inputs.items()))
-        task = _Task(inputs, rows, loop.time(), loop.create_future(), shape)
-        self._waiting.append(task)
-        self._waiting_rows += rows
-        self._pump()
-        return task.result
-
-    def _pump(self) -> None:
+    def _start_batches(self) -> None:
         """Starts every batch that is due, and sets a timer for the next one."""
         loop = asyncio.get_running_loop()
         while self._waiting and len(self._running) < self._options.num_batch_threads:
@@ -189,56 +185,56 @@ class Batcher:
             batch = self._take(-(-self._waiting_rows // free))
             if batch:
                 self._company.batch_began(self._requests)
-                running = loop.create_task(self._execute(batch))
+                self._observe(sum(part.rows for part in batch))
+                running = loop.run_in_executor(self._executor, self._answers, batch)
                 self._running.add(running)
-                running.add_done_callback(self._on_batch_done)
+                running.add_done_callback(partial(self._on_batch_done, batch))
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._pump()
+        self._start_batches()
 
-    def _on_batch_done(self, batch: "asyncio.Task[None]") -> None:
-        self._running.discard(batch)
+    def _on_batch_done(self, batch: list[_Part], running: _Running) -> None:
+        for part, answer in zip(batch, running.result(), strict=True):
+            if part.answer.done():  # its client has gone
+                continue
+            if isinstance(answer, StatusError):
+                part.answer.set_exception(answer)
+            else:
+                part.answer.set_result(answer)
+        # After those who were answered: they are no longer counted when the next batch begins.
+        asyncio.get_running_loop().call_soon(self._on_thread_free, running)
+
+    def _on_thread_free(self, running: _Running) -> None:
+        self._running.discard(running)
         self._free_since = asyncio.get_running_loop().time()
-        self._pump()
+        self._start_batches()
 
-    def _take(self, share: int) -> list[_Task]:
-        """Returns requests of ``share`` rows or more, but of no more than a batch may have."""
-        batch: list[_Task] = []
+    def _take(self, share: int) -> list[_Part]:
+        """Returns parts of ``share`` rows or more, but of no more than a batch may have."""
+        batch: list[_Part] = []
         rows = 0
         while self._waiting:
-            task = self._waiting[0]
-            if task.result.done():  # its client has gone
+            part = self._waiting[0]
+            if part.answer.done():  # its client has gone
                 self._drop()
                 continue
-            fits = rows + task.rows <= self._options.max_batch_size
-            if batch and (not fits or rows >= share or task.shape != batch[0].shape):
+            fits = rows + part.rows <= self._options.max_batch_size
+            if batch and (not fits or rows >= share or part.shape != batch[0].shape):
                 break
             self._drop()
-            batch.append(task)
-            rows += task.rows
+            batch.append(part)
+            rows += part.rows
         return batch
 
     def _drop(self) -> None:
         self._waiting_rows -= self._waiting.popleft().rows
 
-    async def _execute(self, batch: list[_Task]) -> None:
-        self._observe(sum(task.rows for task in batch))
-        loop = asyncio.get_running_loop()
-        answers = await loop.run_in_executor(self._executor, self._answers, batch)
-        for task, answer in zip(batch, answers, strict=True):
-            if task.result.done():
-                continue
-            if isinstance(answer, StatusError):
-                task.result.set_exception(answer)
-            else:
-                task.result.set_result(answer)
-
-    def _answers(self, batch: list[_Task]) -> list[Tensors | StatusError]:
-        """Runs on a thread. Returns an answer for each task and raises nothing."""
+    def _answers(self, batch: list[_Part]) -> list[Tensors | StatusError]:
+        """Runs on a thread. Returns an answer for each part and raises nothing."""
         try:
-            outputs = self._run(_join([task.inputs for task in batch]))
-            return list(_split(outputs, [task.rows for task in batch]))
+            outputs = self._run(_join([part.inputs for part in batch]))
+            return list(_split(outputs, [part.rows for part in batch]))
         except StatusError as error:
             if len(batch) == 1:
                 return [error]

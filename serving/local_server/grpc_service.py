@@ -48,20 +48,16 @@ class PredictionServicer(PredictionServiceServicer):
         self, request: PredictRequest, context: "grpc.aio.ServicerContext"
     ) -> PredictResponse:
         """Answers a request for one of the model's signatures."""
+        spec = request.model_spec
         try:
-            with self._service.counted(request.model_spec.name, "GRPC"):
-                return await self._predict(request)
+            with self._service.counted(spec.name, "GRPC"):
+                servable = self._service.manager.resolve(spec.name, *_choice(spec))
+                signature = servable.model.signature(spec.signature_name)
+                wanted = _output_names(signature, request)
+                inputs = decode_request(signature, request)
+                outputs = await self._service.predict(servable, signature, inputs)
         except StatusError as error:
             return await _abort(context, error)
-
-    async def _predict(self, request: PredictRequest) -> PredictResponse:
-        spec = request.model_spec
-        servable = self._service.manager.resolve(spec.name, *_choice(spec))
-        signature = servable.model.signature(spec.signature_name)
-        wanted = _output_names(signature, request)
-        outputs = await self._service.predict(
-            servable, signature, lambda known: decode_request(known, request)
-        )
         response = PredictResponse()
         response.model_spec.name = servable.name
         response.model_spec.version.value = servable.version

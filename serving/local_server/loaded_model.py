@@ -54,7 +54,7 @@ class LoadedModel:
         # The functions hold no reference to the model's variables, so the model is kept too.
         self._model: Any = tf.saved_model.load(str(path))
         self._functions: Mapping[str, Any] = self._model.signatures
-        self.warmed_up = self._warm_up()
+        self._warm_up()
 
     def signature(self, name: str) -> Signature:
         """Returns the signature of this name, or ``serving_default`` for an empty name.
@@ -92,10 +92,9 @@ class LoadedModel:
             raise StatusError(Code(error.error_code), message) from error
         return {name: tensor.numpy() for name, tensor in outputs.items()}
 
-    def _warm_up(self) -> int:
-        """Runs the warm-up requests the SavedModel carries; returns how many."""
-        count = 0
-        for request in read_warmup(self.path):
+    def _warm_up(self) -> None:
+        """Runs the warm-up requests that the SavedModel carries."""
+        for count, request in enumerate(read_warmup(self.path)):
             try:
                 signature = self.signature(request.model_spec.signature_name)
                 inputs = decode_request(signature, request)
@@ -105,8 +104,6 @@ class LoadedModel:
                 raise ValueError(
                     f"warm-up request {count} in {self.path / WARMUP_FILE} fails: {error}"
                 ) from error
-            count += 1
-        return count
 
 
 def decode_request(signature: Signature, request: PredictRequest) -> Tensors:

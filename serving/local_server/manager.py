@@ -15,6 +15,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, Model
 
 from serving.local_server.servable import Servable
 from serving.local_server.status import Code, StatusError, invalid
+from serving.versions import versions_in
 
 _LOG = logging.getLogger(__name__)
 
@@ -130,12 +131,6 @@ class ModelManager:
             raise StatusError(Code.NOT_FOUND, f"Could not find {wanted} of model {name[:100]}")
         return found
 
-    async def run(self, seconds: float) -> None:
-        """Polls for ever, every so many seconds."""
-        while True:
-            await asyncio.sleep(seconds)
-            await self.poll()
-
     async def poll(self) -> None:
         """Looks at the disk once, and loads and unloads accordingly."""
         async with self._lock:
@@ -217,6 +212,9 @@ class ModelManager:
 
     async def _update(self, name: str, model: _Model) -> None:
         base = Path(model.config.base_path)
+        if not base.is_dir():
+            _LOG.warning("model %s: there is no folder %s; serving what is loaded", name, base)
+            return
         try:
             wanted = wanted_versions(base, model.config.model_version_policy)
         except OSError as error:
@@ -271,12 +269,7 @@ def wanted_versions(
     Raises:
         OSError: ``base`` cannot be read.
     """
-    # Half-written versions have names that are no number; "007" is not how a version is written.
-    present = sorted(
-        int(entry.name)
-        for entry in base.iterdir()
-        if entry.name.isdecimal() and entry.name == str(int(entry.name)) and entry.is_dir()
-    )
+    present = versions_in(base)
     kind = policy.WhichOneof("policy_choice")
     if kind == "all":
         return present

@@ -44,6 +44,8 @@ class Limits:
         max_body_bytes: Size of an HTTP body or a gRPC message.
         max_image_pixels: Width times height an image's header may announce. It is read before
             anything is decoded: a few kilobytes of PNG can unfold to gigabytes.
+        head_timeout_s: Seconds for a client to send the head of an HTTP request, from the
+            connection or the request's first byte on; else the connection is closed.
         body_timeout_s: Seconds for a client to send its HTTP body.
         request_timeout_s: Seconds until an HTTP request is answered with DEADLINE_EXCEEDED; gRPC
             clients set their own deadline.
@@ -52,6 +54,7 @@ class Limits:
 
     max_body_bytes: int = 64 * 2**20
     max_image_pixels: int = 25_000_000
+    head_timeout_s: float = 30.0
     body_timeout_s: float = 30.0
     request_timeout_s: float = 30.0
     max_connections: int = 512

@@ -9,7 +9,6 @@ from pathlib import Path
 from serving.local_server.batching import Batcher
 from serving.local_server.loaded_model import LoadedModel
 from serving.local_server.options import Batching
-from serving.local_server.tensors import Signature, Tensors
 
 
 class Servable:
@@ -22,6 +21,10 @@ class Servable:
         executor: Where the model is called.
         batching: Sizes and delays.
         observe: Is told the model's name and the rows of each call.
+
+    Attributes:
+        batchers: What answers, by the signature's name.
+        most_rows: How many rows may wait in each.
     """
 
     def __init__(
@@ -36,7 +39,8 @@ class Servable:
         self.name = name
         self.version = version
         self.model = model
-        self._batchers = {
+        self.most_rows = batching.max_enqueued_rows
+        self.batchers = {
             signature.name: Batcher(
                 partial(model.run, signature), executor, batching, partial(observe, name)
             )
@@ -56,14 +60,6 @@ class Servable:
         """Loads the version in ``folder``; see ``LoadedModel`` for what it raises."""
         return cls(name, version, LoadedModel(folder), executor, batching, observe)
 
-    async def predict(self, signature: Signature, inputs: Tensors, rows: int) -> Tensors:
-        """Returns the outputs for checked inputs.
-
-        Raises:
-            StatusError: The queue is full, or the model refuses the inputs.
-        """
-        return await self._batchers[signature.name].submit(inputs, rows)
-
     async def drain(self) -> None:
         """Returns when every request it has taken is answered."""
-        await asyncio.gather(*(batcher.drain() for batcher in self._batchers.values()))
+        await asyncio.gather(*(batcher.drain() for batcher in self.batchers.values()))

@@ -23,6 +23,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
 )
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from serving.http_limits import http_protocol
 from serving.local_server.grpc_service import (
     MODEL_SERVICE,
     PREDICTION_SERVICE,
@@ -128,6 +129,7 @@ class LocalServer:
         self._rest = _RestServer(
             uvicorn.Config(
                 rest_app(service),
+                http=http_protocol(limits.head_timeout_s),
                 log_level="warning",
                 access_log=False,
                 lifespan="off",

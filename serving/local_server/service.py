@@ -1,7 +1,7 @@
-"""What REST and gRPC have in common: from a decoded request to its answer, and the count of it."""
+"""What REST and gRPC have in common: the check of a request, its answer, and the count of it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from serving.local_server.images import check_images
@@ -10,10 +10,7 @@ from serving.local_server.metrics import Metrics
 from serving.local_server.options import Limits
 from serving.local_server.servable import Servable
 from serving.local_server.status import Code, StatusError
-from serving.local_server.tensors import Signature, Tensors, check_inputs
-
-# The contract's inputs of files are named image, image_a and image_b.
-_IMAGE_PREFIX = "image"
+from serving.local_server.tensors import IMAGE_PREFIX, Signature, Tensors, check_inputs
 
 
 class Service:
@@ -30,31 +27,29 @@ class Service:
         self.limits = limits
         self.metrics = metrics
 
-    async def predict(
-        self,
-        servable: Servable,
-        signature: Signature,
-        decode: Callable[[Signature], Tensors],
-    ) -> Tensors:
-        """Decodes, checks and answers a request.
+    async def predict(self, servable: Servable, signature: Signature, inputs: Tensors) -> Tensors:
+        """Checks and answers a request.
 
-        There is no ``await`` between the caller's look-up of ``servable`` and its taking the
-        request, so a version that is being unloaded answers all it was asked.
+        A version that is unloaded after the caller's look-up still answers: it stays in memory for
+        as long as a request holds it.
 
         Args:
             servable: What answers.
             signature: One of its signatures.
-            decode: Makes tensors of the request.
+            inputs: The request's tensors.
+
+        Returns:
+            A tensor for each of the signature's outputs.
 
         Raises:
-            StatusError: INVALID_ARGUMENT for what cannot be answered; RESOURCE_EXHAUSTED.
+            StatusError: INVALID_ARGUMENT for what cannot be answered; RESOURCE_EXHAUSTED when too
+                much waits; else what the model raises.
         """
-        inputs = decode(signature)
         rows = check_inputs(signature, inputs)
         for name, array in inputs.items():
-            if array.dtype == object and name.startswith(_IMAGE_PREFIX):
+            if array.dtype == object and name.startswith(IMAGE_PREFIX):
                 check_images(name, array.ravel(), self.limits.max_image_pixels)
-        return await servable.predict(signature, inputs, rows)
+        return await servable.batchers[signature.name].submit(inputs, rows)
 
     @contextmanager
     def counted(self, model: str, entrypoint: str) -> Iterator[None]:

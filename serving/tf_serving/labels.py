@@ -15,6 +15,8 @@ from typing import Final
 from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from serving.versions import versions_in
+
 TEMPLATE: Final = Path(__file__).with_name("models.config")
 CONFIG_NAME: Final = "models.config"
 STABLE, CANARY = "stable", "canary"
@@ -23,13 +25,6 @@ _DEFAULT_MODELS: Final = Path(__file__).parents[1] / "models"
 
 class LabelError(ValueError):
     """A label would name a version that is not there, or not served."""
-
-
-def versions_in(base: Path) -> list[int]:
-    """Returns the pushed versions in a model's folder, oldest first; none if there is no folder."""
-    if not base.is_dir():
-        return []
-    return sorted(int(entry.name) for entry in base.iterdir() if entry.name.isdecimal())
 
 
 def next_labels(

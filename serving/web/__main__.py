@@ -11,10 +11,12 @@ import uvicorn
 
 from serving.client import Client, Endpoint
 from serving.enrolment import Authenticator, EnrolmentError, TemplateCipher, TemplateStore
+from serving.http_limits import http_protocol
 from serving.web.app import web_app
 from serving.web.served_model import ModelFacts, ServedModel
 
 _MODELS: Final = Path(__file__).parents[1] / "models"
+_HEAD_TIMEOUT_S: Final = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         facts = ModelFacts if given.as_is else served.facts
         app = web_app(Authenticator(client, templates), facts)
         print(f"http://{given.host}:{given.port}", flush=True)
-        uvicorn.run(app, host=given.host, port=given.port, log_level="warning")
+        uvicorn.run(
+            app,
+            host=given.host,
+            port=given.port,
+            log_level="warning",
+            http=http_protocol(_HEAD_TIMEOUT_S),
+        )
     templates.close()
     return 0
 

@@ -20,11 +20,15 @@ from starlette.staticfiles import StaticFiles
 from serving.client.errors import InvalidRequestError, ServingError
 from serving.enrolment.authenticator import Authenticator
 from serving.enrolment.errors import EnrolmentError, ModelChangedError, NotEnrolledError
+from serving.http_limits import BodyTooLarge, BodyTooSlow, read_body
 from serving.web.looking import Look, look_at
 from serving.web.served_model import ModelFacts
 
 _STATIC: Final = Path(__file__).with_name("static")
 _MAX_BODY: Final = 16 * 2**20
+_BODY_TIMEOUT_S: Final = 30.0
+# Photos and an ID are not so many; a body of numbers alone would take seconds to read.
+_MOST_VALUES: Final = 1000
 # The contract: same person from this score on.
 THRESHOLD: Final = 0.5
 _HEADERS: Final = {
@@ -108,6 +112,8 @@ def _call(act: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request]
             return JSONResponse(await run_in_threadpool(act, content))
         except _BadRequest as error:
             return _error(400, str(error))
+        except BodyTooSlow:
+            return _error(408, f"The photos did not arrive within {_BODY_TIMEOUT_S:g} s.")
         except _Unusable as error:
             content = {"error": str(error), "photo": error.number, "look": error.look.content()}
             return JSONResponse(content, 422)
@@ -128,15 +134,28 @@ def _call(act: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request]
 async def _content(request: Request) -> dict[str, Any]:
     # A form on another site can post here, but neither as JSON nor from this origin.
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and _host(origin) != request.headers.get("host"):
         raise _BadRequest(f"a request from {origin[:100]} is not answered")
     if request.headers.get("content-type", "").split(";")[0] != "application/json":
         raise _BadRequest("the body must be application/json")
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _MAX_BODY:
-            raise _BadRequest(f"the photos are larger than {_MAX_BODY} bytes together")
+    try:
+        body = await read_body(request, _MAX_BODY, _BODY_TIMEOUT_S)
+    except BodyTooLarge:
+        raise _BadRequest(f"the photos are larger than {_MAX_BODY} bytes together") from None
+    if body.count(b",") > _MOST_VALUES:
+        raise _BadRequest(f"the body has more than {_MOST_VALUES} values")
+    # A large one takes a while, and others are answered meanwhile.
+    return await run_in_threadpool(_parsed, body)
+
+
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # such as http://[
+        return None
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -150,6 +169,8 @@ def _id(content: dict[str, Any]) -> str:
     identity = content.get("id")
     if not isinstance(identity, str) or not identity.strip():
         raise _BadRequest("Type an ID.")
+    if not identity.strip().isprintable():
+        raise _BadRequest("Type an ID of printable characters.")
     return identity.strip()
 
 

@@ -33,6 +33,7 @@ def fault_of_whole(photo: "Photo") -> "PhotoError | None":
     from PIL import Image
 
     from faces import PhotoError
+    from faces.focus import variance_of_laplacian
 
     if min(photo.width, photo.height) < MIN_SIDE:
         return PhotoError(
@@ -44,7 +45,7 @@ def fault_of_whole(photo: "Photo") -> "PhotoError | None":
         return fault
     grey = Image.fromarray(photo.pixels).convert("L")
     grey.thumbnail((_SIDE, _SIDE))
-    if sharpness(np.asarray(grey, np.float64) / 255) < MIN_SHARPNESS:
+    if variance_of_laplacian(np.asarray(grey, np.float64) / 255) < MIN_SHARPNESS:
         return PhotoError("The photo is too blurred. Hold still and wipe the lens.", "too_blurred")
     return None
 
@@ -52,18 +53,3 @@ def fault_of_whole(photo: "Photo") -> "PhotoError | None":
 def brightness_of(pixels: np.ndarray) -> float:
     """The mean luminance, 0 to 1, of uint8 [height, width, 3] (ITU-R BT.601)."""
     return float(pixels.reshape(-1, 3).mean(axis=0) @ (0.299, 0.587, 0.114)) / 255
-
-
-def sharpness(pixels: np.ndarray) -> float:
-    """Returns the variance of the Laplacian of a luminance of 0 to 1, float [H, W].
-
-    The measure is Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", 2000.
-    """
-    laplacian = (
-        4 * pixels[1:-1, 1:-1]
-        - pixels[:-2, 1:-1]
-        - pixels[2:, 1:-1]
-        - pixels[1:-1, :-2]
-        - pixels[1:-1, 2:]
-    )
-    return float(laplacian.var())

@@ -3,7 +3,7 @@ import io
 import pytest
 
 from faces import PhotoError
-from serving.in_process import LocalModel, decision_of, newest_version, verify
+from serving.in_process import LocalModel, decision_of, verify
 
 
 def png_of(image):
@@ -43,15 +43,6 @@ def test_what_cannot_be_decided(toy_base, face_base, png, tmp_path):
         verify(toy_base, png(1)[:40], png(2))
     with pytest.raises(ValueError, match="neither a SavedModel"):
         verify(tmp_path, png(1), png(2))
-
-
-def test_the_newest_version_by_number(tmp_path):
-    for name in ("9", "10", "11", "new"):
-        (tmp_path / name).mkdir()
-    for name in ("9", "10", "new"):
-        (tmp_path / name / "saved_model.pb").touch()
-    assert newest_version(tmp_path) == tmp_path / "10"
-    assert newest_version(tmp_path / "9") == tmp_path / "9"
 
 
 def test_the_decision_beside_a_model(tmp_path):

@@ -6,7 +6,7 @@ from PIL import Image
 
 from components.pair_example_gen.images import read_and_align
 from faces import DLIB_150, PhotoError, find_faces
-from serving.sent_photos import png, send_photo, send_photos, shown
+from serving.sent_photos import png, send_photo, shown
 
 
 def file(image, kind="PNG", **options):
@@ -44,7 +44,7 @@ def test_a_fault_names_the_file_on_one_line(tmp_path, png):
     path = tmp_path / "a\nb.png"
     path.write_bytes(png(1))
     with pytest.raises(PhotoError, match=r"a\\nb\.png': No face was found") as caught:
-        send_photos([path], DLIB_150)
+        send_photo(path, DLIB_150)
     assert caught.value.reason == "no_face"
     with pytest.raises(PhotoError, match=r"^No face"):
         send_photo(png(1), DLIB_150)

@@ -6,10 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
+from components.serving_check.candidate import ServedCandidate
 from components.serving_check.checks import check_samples, check_warmup
 from components.serving_check.result import Result
 from components.serving_check.samples import read_samples
-from components.serving_check.server import Served
 from components.trainer import warmup
 from serving.local_server.options import Options
 from serving.local_server.server import running
@@ -26,9 +26,9 @@ def predict(chain, tmp_path_factory):
     shutil.copytree(chain.saved_model, base / "1")
     options = Options(model_base_path=str(base), model_name="toy", rest_port=0, grpc_port=0)
     with running(options) as server:
-        served = Served(server.grpc_target, "toy", 30)
-        yield served.predict
-        served.close()
+        candidate = ServedCandidate(server.grpc_port, "toy", 30)
+        yield candidate.predict
+        candidate.close()
 
 
 def test_pairs_are_taken_from_the_nearest_to_the_farthest(chain, samples):

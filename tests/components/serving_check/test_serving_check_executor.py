@@ -8,9 +8,9 @@ import pytest
 from tfx.components.util import model_utils
 from tfx.types import standard_artifacts
 
+from components.serving_check.candidate import ServerError
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.executor import Executor
-from components.serving_check.server import ServerError
 
 
 @pytest.fixture
@@ -75,7 +75,8 @@ def test_one_that_the_evaluation_refused_is_not_tried(check):
 
 
 def test_a_server_that_cannot_be_started_says_nothing_about_the_model(check):
-    with pytest.raises(ServerError, match="program cannot be started"):
+    message = r"(?s)program cannot be started.*load_timeout_s.*serving\.check to none"
+    with pytest.raises(ServerError, match=message):
         check(command=("/no/such/program", "{base}", "{grpc_port}"))
 
 

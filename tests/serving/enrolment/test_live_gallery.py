@@ -65,14 +65,6 @@ def test_it_follows_the_store_without_reading_all_again(store, reads):
     assert reads == [MODEL]
 
 
-def test_what_is_struck_is_overwritten(store):
-    store.put("ada", MODEL, person(7))
-    gallery = LiveGallery(store, MODEL)
-    store.forget("ada")
-    gallery.search(np.float32([7, 0]), 1)
-    assert not gallery._large._templates.any()
-
-
 def test_a_search_space_says_who_is_near(store):
     store.put("ada", MODEL, np.float32([[2, 1]]))
     store.put("bob", MODEL, np.float32([[0, 9]]))
@@ -123,15 +115,15 @@ def test_after_many_changes_all_are_read_again(store, reads, monkeypatch):
     for number in range(12):
         store.put(f"p{number}", MODEL, person(number))
         assert names(gallery, [number, 0], count=1) == ([f"p{number}"], number + 1)
-    # With the sixth and the twelfth new template.
+    # When there is none yet, with the first, and with the sixth after that.
     assert len(reads) == 3
 
 
 def test_an_approximate_search_follows_too_and_is_said(store, caplog):
     for number in range(20):
         store.put(f"p{number}", MODEL, person(number))
-    gallery = LiveGallery(store, MODEL, exact_up_to=10)
-    assert "more than 10 templates: the search is approximate" in caplog.text
+    gallery = LiveGallery(store, MODEL, exact_numbers=10)
+    assert "20 templates of 2 numbers, more than 10 together" in caplog.text
     store.forget("p3")
     store.put("p7", MODEL, person(40))
     store.put("new", MODEL, person(3.1))

@@ -5,6 +5,7 @@ import base64
 import json
 import socket
 import struct
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -100,12 +101,29 @@ def test_requests_joined_with_a_bad_one_are_unharmed(toy_server, toy_model, png,
         (b'{"signature_name": "embed", "instances": [null]}', "NoneType"),
         (b'{"signature_name": "embed", "instances": {"a": 1}}', "list"),
         (b'{"signature_name": "no_such", "inputs": {}}', "no_such"),
+        (b'{"signature_name": "a\\ud800", "inputs": {}}', "not found"),
+        (b'{"signature_name": "embed", "inputs": {"\\ud800": 1}}', "not known"),
+        (b'{"signature_name": "embed", "inputs": ["\\ud800"]}', "not Unicode"),
+        (b'{"inputs": {"image_a": ' + b"[" * 33 + b"1" + b"]" * 33 + b"}}", "missing"),
+        (b'{"signature_name": "embed", "inputs": ' + b"[" * 33 + b"]" * 33 + b"}", "dimensions"),
     ],
 )
 def test_a_bad_body_is_a_400_with_a_reason(url, body, says):
     answer = httpx.post(url, content=body)
     assert answer.status_code == 400
     assert says in answer.json()["error"]
+
+
+def test_a_body_of_numbers_is_refused_before_they_are_read(url, monkeypatch):
+    from serving.local_server import json_tensors
+
+    monkeypatch.setattr(json_tensors, "json", None)
+    for name in ("embed", "compare"):
+        start = f'{{"signature_name": "{name}", "inputs": ['.encode()
+        answer = httpx.post(url, content=start + b"0," * 400_000 + b"0]}")
+        assert answer.status_code == 429
+        # 64 rows may wait; the largest has two embeddings of 8 numbers.
+        assert "more than the 2024 values of 64 rows" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -183,6 +201,31 @@ def test_a_slow_client_is_told_and_holds_up_no_other(toy_server, url, png):
             more = slow.recv(10_000)
             assert more, answer
             answer += more
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /v1/models/faceauth:predict HTTP/1.1\r\nHo"])
+def test_a_connection_without_a_whole_head_is_closed(toy_server, sent):
+    with connect(toy_server) as idle:
+        idle.sendall(sent)
+        begin = time.monotonic()
+        assert idle.recv(100) == b""
+        assert 0.5 < time.monotonic() - begin < 10
+
+
+def test_a_further_request_must_be_whole_in_time_too(toy_server, url, png):
+    body = body_of(png(1))
+    with connect(toy_server) as client:
+        client.sendall(head(url, len(body)) + body)
+        while b"predictions" not in client.recv(10_000):
+            pass
+        # Longer than a head may take, and as long as a client likes before it asks again.
+        time.sleep(1.5)
+        client.sendall(head(url, len(body)) + body)
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+        while b"predictions" not in client.recv(10_000):
+            pass
+        client.sendall(head(url, len(body))[:20])
+        assert client.recv(100) == b""
 
 
 def test_a_client_that_leaves_in_the_middle_is_forgotten(toy_server, url, png, caplog):

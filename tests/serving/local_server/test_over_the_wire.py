@@ -221,7 +221,7 @@ def test_a_full_queue_is_said_in_both_apis_and_answers_go_on(toy_base, png):
         url = f"{server.rest_url}/v1/models/faceauth:predict"
         answer = httpx.post(url, json=body)
         assert answer.status_code == 429
-        assert "try again later" in answer.json()["error"]
+        assert "3 rows, and 2 may wait; send fewer" in answer.json()["error"]
         body["instances"] = body["instances"][:2]
         assert httpx.post(url, json=body).status_code == 200
 

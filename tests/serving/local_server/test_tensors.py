@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,15 +7,19 @@ import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from serving import protos
-from serving.local_server.rest import decode_body, encode_outputs
+from serving.local_server.json_tensors import (
+    array_from_json,
+    decode_inputs,
+    encode_outputs,
+    json_from_array,
+    most_values,
+)
 from serving.local_server.status import Code, StatusError
 from serving.local_server.tensors import (
     Signature,
     TensorSpec,
-    array_from_json,
     array_from_proto,
     check_inputs,
-    json_from_array,
 )
 from serving.protos import write_array
 
@@ -22,12 +27,18 @@ IMAGE = TensorSpec("image", np.dtype(object), tf.string.as_datatype_enum, (None,
 VECTOR = TensorSpec("vector", np.dtype(np.float32), tf.float32.as_datatype_enum, (None, 2))
 COUNT = TensorSpec("count", np.dtype(np.int32), tf.int32.as_datatype_enum, (None,))
 FLAG = TensorSpec("flag", np.dtype(bool), tf.bool.as_datatype_enum, (None,))
+GRID = TensorSpec("grid", np.dtype(object), tf.string.as_datatype_enum, (None, None))
+ANY = TensorSpec("any", np.dtype(np.float32), tf.float32.as_datatype_enum, None)
 ONE = Signature("embed", {"image": IMAGE}, {})
 TWO = Signature("compare", {"image": IMAGE, "vector": VECTOR}, {})
 
 
 def b64(content):
     return {"b64": base64.b64encode(content).decode()}
+
+
+def nested(depth):
+    return [nested(depth - 1)] if depth else 1.0
 
 
 def refused(call, *arguments):
@@ -68,7 +79,12 @@ def test_json_numbers_become_the_signatures_dtype():
         (IMAGE, [{"b64": "%%%"}], "not base64"),
         (IMAGE, [{"b64": 3}], "b64"),
         (IMAGE, [{"b64": "", "x": 1}], "b64"),
-        (IMAGE, [[{"b64": "eA=="}], []], "ragged"),
+        (GRID, [["x"], []], "ragged"),
+        (IMAGE, [["x"]], "shape [any], not [1, 1]"),
+        (VECTOR, [[1, 2, 3]], "shape [any, 2], not [1, 3]"),
+        (VECTOR, [], "shape [any, 2], not [0]"),
+        (IMAGE, ["a\ud800"], "not Unicode"),
+        (ANY, nested(33), "33 dimensions, more than 32"),
     ],
 )
 def test_json_that_does_not_fit_is_refused(spec, value, says):
@@ -166,7 +182,7 @@ def test_row_and_column_formats_mean_the_same():
     }
     columns = {"inputs": {"image": [b64(b"p"), b64(b"q")], "vector": [[1, 2], [3, 4]]}}
     for body in (rows, columns):
-        tensors = decode_body(TWO, body)
+        tensors = decode_inputs(TWO, body, 10)
         assert tensors["image"].tolist() == [b"p", b"q"]
         assert tensors["vector"].tolist() == [[1, 2], [3, 4]]
 
@@ -178,7 +194,7 @@ def test_a_single_input_may_go_without_its_name():
         {"inputs": [b64(b"p")]},
         {"inputs": {"image": [b64(b"p")]}},
     ):
-        assert decode_body(ONE, body)["image"].tolist() == [b"p"]
+        assert decode_inputs(ONE, body, 10)["image"].tolist() == [b"p"]
 
 
 @pytest.mark.parametrize(
@@ -194,8 +210,24 @@ def test_a_single_input_may_go_without_its_name():
     ],
 )
 def test_bodies_that_do_not_fit_are_refused(signature, body, says):
-    message = refused(lambda: check_inputs(signature, decode_body(signature, body)))
+    message = refused(lambda: check_inputs(signature, decode_inputs(signature, body, 10)))
     assert says in message
+
+
+def test_how_many_values_a_body_can_have_is_known_before_it_is_read():
+    # A row of TWO is a file and two numbers, and one of ONE a file; names take some more.
+    assert most_values([ONE, TWO], rows=50) == 50 * 3 + 1000
+    # Nobody knows how long a row of the others is, or how many commas a text has.
+    for unknown in (GRID, ANY, replace(IMAGE, name="words")):
+        signature = Signature("s", {unknown.name: unknown}, {})
+        assert most_values([ONE, signature], rows=50) is None
+
+
+def test_more_rows_than_may_wait_are_refused():
+    for body in ({"inputs": ["x"] * 11}, {"instances": [{"image": "x"}] * 11}):
+        with pytest.raises(StatusError, match="11 rows, and 10 may wait") as caught:
+            decode_inputs(ONE, body, 10)
+        assert caught.value.code is Code.RESOURCE_EXHAUSTED
 
 
 def test_outputs_are_written_as_the_request_was():

@@ -15,10 +15,16 @@ def saved_model(toy_base, tmp_path):
     return shutil.copytree(toy_base / "1", tmp_path / "1")
 
 
-def test_the_server_runs_them_all(saved_model):
-    assert LoadedModel(saved_model).warmed_up == 0
+def test_the_server_runs_them_all(saved_model, monkeypatch):
+    called, run = [], LoadedModel.run
+    monkeypatch.setattr(
+        LoadedModel, "run", lambda self, *what: called.append(what[0].name) or run(self, *what)
+    )
+    LoadedModel(saved_model)
+    assert called == []
     write_warmup_requests(saved_model, 8)
-    assert LoadedModel(saved_model).warmed_up == 9
+    LoadedModel(saved_model)
+    assert sorted(called) == sorted(["compare", "embed", "serving_default"] * 3)
 
 
 def test_a_model_that_fails_its_own_requests_does_not_load(saved_model):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from faces import PhotoError, read_photo
-from serving.web.quality import MIN_SIDE, brightness_of, fault_of_whole, sharpness, too_dark
+from serving.web.quality import MIN_SIDE, brightness_of, fault_of_whole, too_dark
 
 
 def photo(width=160, height=160, light=1.0, blur=0.0):
@@ -46,12 +46,3 @@ def test_brightness_by_hand():
     assert brightness_of(np.full((2, 3, 3), (0, 255, 51), np.uint8)) == pytest.approx(0.6098)
     assert too_dark(np.full((2, 2, 3), 26, np.uint8)) is None
     assert too_dark(np.full((2, 2, 3), 25, np.uint8)).details["brightness"] < 0.1
-
-
-def test_sharpness_by_hand():
-    # One white pixel in the middle of 5 x 5: the Laplacian is 4 there, -1 beside it, else 0.
-    pixels = np.zeros((5, 5))
-    pixels[2, 2] = 1
-    laplacian = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]])
-    assert sharpness(pixels) == pytest.approx(laplacian.var())
-    assert sharpness(np.full((5, 5), 0.3)) == 0

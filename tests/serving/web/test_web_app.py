@@ -93,6 +93,23 @@ def test_what_the_page_would_not_send_is_refused(call, content, says):
     assert says in answer.json()["error"]
 
 
+def test_an_id_that_is_no_text_is_refused(page_url):
+    for identity in (b"a\\ud800", b"a\\u0000"):
+        body = b'{"id": "' + identity + b'"}'
+        json_type = {"Content-Type": "application/json"}
+        answer = httpx.post(f"{page_url}/api/forget", content=body, headers=json_type)
+        assert answer.status_code == 400
+        assert "printable" in answer.json()["error"]
+
+
+def test_a_body_of_many_values_is_refused(page_url):
+    body = b'{"id": "ada", "photos": [' + b"0," * 2000 + b"0]}"
+    json_type = {"Content-Type": "application/json"}
+    answer = httpx.post(f"{page_url}/api/enroll", content=body, headers=json_type)
+    assert answer.status_code == 400
+    assert "more than 1000 values" in answer.json()["error"]
+
+
 def test_other_sites_cannot_act_here(page_url):
     url = f"{page_url}/api/forget"
     body = b'{"id": "ada"}'
@@ -100,6 +117,9 @@ def test_other_sites_cannot_act_here(page_url):
     assert form.status_code == 400
     elsewhere = {"Content-Type": "application/json", "Origin": "https://example.com"}
     assert httpx.post(url, content=body, headers=elsewhere).status_code == 400
+    for malformed in ("http://[", "//", "null"):
+        broken = {"Content-Type": "application/json", "Origin": malformed}
+        assert httpx.post(url, content=body, headers=broken).status_code == 400
     here = {"Content-Type": "application/json", "Origin": page_url}
     assert httpx.post(url, content=body, headers=here).status_code == 404
     headers = httpx.get(page_url).headers

@@ -1,4 +1,4 @@
-"""Processes that are started for a check, and end with it."""
+"""Servers that end with whoever started them."""
 
 import os
 import signal
@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from components.serving_check.server import Served, ServerError, free_port, running
+from serving.client import Endpoint
+from serving.client.grpc_transport import GrpcTransport
+from serving.server_process import NotServing, free_port, running, wait_until_available
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 # Writes its number down, and sleeps.
 SLEEPER = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid()));"
 SLEEPS = SLEEPER + "time.sleep(100)"
@@ -56,8 +58,8 @@ def test_it_ends_with_the_block_however_that_ends(tmp_path, error):
 
 def test_one_that_does_not_obey_is_killed(tmp_path, monkeypatch):
     started = time.monotonic()
-    # The leash reads its own.
-    monkeypatch.setattr("components.serving_check.server.GRACE_S", -4.5)
+    # The process between has its own.
+    monkeypatch.setattr("serving.server_process._GRACE_S", -4.5)
     command = [sys.executable, "-c", IGNORES, str(tmp_path / "pid")]
     with running(command, tmp_path / "log"):
         number = written(tmp_path / "pid")
@@ -68,7 +70,7 @@ def test_one_that_does_not_obey_is_killed(tmp_path, monkeypatch):
 def test_it_ends_when_this_process_is_killed(tmp_path):
     script = (
         "import sys; from pathlib import Path\n"
-        "from components.serving_check.server import running\n"
+        "from serving.server_process import running\n"
         "with running([sys.executable, *sys.argv[2:]], Path(sys.argv[1])): input()"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "log"), "-c", SLEEPS]
@@ -82,32 +84,33 @@ def test_it_ends_when_this_process_is_killed(tmp_path):
     wait_for(lambda: not lives(number))
 
 
-def test_a_server_that_ends_is_an_error_with_its_last_words(tmp_path):
+@pytest.fixture
+def transport():
+    transport = GrpcTransport(Endpoint(f"grpc://127.0.0.1:{free_port()}"))
+    yield transport
+    transport.close()
+
+
+def test_a_server_that_ends_is_an_error_with_its_last_words(tmp_path, transport):
     log = tmp_path / "log"
-    served = Served(f"127.0.0.1:{free_port()}", "toy", 5)
     words = "import sys; print('no such module'); sys.exit(3)"
     with (
         running([sys.executable, "-c", words], log) as process,
-        pytest.raises(
-            ServerError, match=r"(?s)ended with code 3 .*:\n  no such module\n.*serving\.check"
-        ),
+        pytest.raises(NotServing, match=r"(?s)ended with code 3 .*:\n  no such module"),
     ):
-        served.wait(process, log, 30)
+        wait_until_available(transport, process, log, 30)
     with (
         running(["/no/such/program"], log) as process,
-        pytest.raises(ServerError, match="program cannot be started: No such file"),
+        pytest.raises(NotServing, match="program cannot be started: No such file"),
     ):
-        served.wait(process, log, 30)
-    served.close()
+        wait_until_available(transport, process, log, 30)
 
 
-def test_a_server_that_takes_too_long_is_an_error(tmp_path):
+def test_a_server_that_takes_too_long_is_an_error(tmp_path, transport):
     log = tmp_path / "log"
-    served = Served(f"127.0.0.1:{free_port()}", "toy", 5)
     command = [sys.executable, "-c", SLEEPS, str(tmp_path / "pid")]
     with (
         running(command, log) as process,
-        pytest.raises(ServerError, match=r"(?s)not available after 0\.5 s.*load_timeout_s"),
+        pytest.raises(NotServing, match=r"not available after 0\.5 s"),
     ):
-        served.wait(process, log, 0.5)
-    served.close()
+        wait_until_available(transport, process, log, 0.5)
