@@ -98,7 +98,7 @@ def whole_photos(
             files = list(pool.map(face, range(len(photos.ids))))
         usable = np.array([bool(file) for file in files])
         found = model.embed([file for file in files if file])
-        embeddings = np.full((len(files), found.shape[1]), np.nan, np.float32)
+        embeddings = np.zeros((len(files), found.shape[1]), np.float32)
         embeddings[usable] = found
         distances[kind] = model.distances(embeddings, embeddings, photos.a, photos.b)
         distances[kind][~(usable[photos.a] & usable[photos.b])] = np.nan
@@ -108,8 +108,10 @@ def whole_photos(
 
 
 def some_photos(photos: Photos, count: int) -> Photos:
-    """So many of the photos, drawn at random, and all pairs of them."""
-    rows = np.sort(np.random.default_rng(0).permutation(len(photos.ids))[:count])
+    """So many of the photos, person after person in a random order, and all pairs of them."""
+    people, index = np.unique(photos.identities, return_inverse=True)
+    order = np.random.default_rng(0).permutation(len(people))
+    rows = np.sort(np.argsort(order[index], kind="stable")[:count])
     a, b = np.triu_indices(len(rows), 1)
     return Photos(photos.root, photos.ids[rows], photos.identities[rows], a, b)
 

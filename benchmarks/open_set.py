@@ -10,12 +10,15 @@ model's ``decision.json``, which test people had no part in. What the columns me
 
 import argparse
 import csv
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.scoring import say
+from components.decision.own_photos import reader_for
 from components.decision.slope import logistic_score
 from components.exported_model import DECISION_FILE, ExportedModel, read_record
 
@@ -201,10 +204,15 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit(f"{options.image_list} has no image of split {options.split!r}")
     _, identities = np.unique([row["identity"] for row in rows], return_inverse=True)
     say(f"embedding {len(rows):,} images of {identities.max() + 1:,} people")
-    model = ExportedModel(options.model)
-    embeddings = model.embed([(options.images / row["image"]).read_bytes() for row in rows])
+    model, read = ExportedModel(options.model), reader_for(options.model)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        files = list(pool.map(lambda row: read(options.images / row["image"]), rows))
+    used = np.array([isinstance(file, bytes) for file in files])
+    say(f"{len(files) - used.sum():,} of them cannot be used")
+    identities = identities[used]
+    embeddings = model.embed([file for file in files if isinstance(file, bytes)])
     say("comparing all with all")
-    all_rows = np.arange(len(rows))
+    all_rows = np.arange(len(embeddings))
     distances = np.stack(
         [
             model.distances(embeddings, embeddings, np.full_like(all_rows, at), all_rows)
