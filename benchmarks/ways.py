@@ -31,12 +31,12 @@ from components.pair_example_gen.config import DataConfig
 from components.pair_scorer.config import ScoringConfig
 from components.pair_scorer.executor import PairScorerExecutor
 from components.tfrecords import read_tfrecords
-from components.trainer.comparers import build_comparison
+from components.trainer.comparison.comparisons import build_comparison
 from components.trainer.config import TrainingConfig
-from components.trainer.embedder import Embedder
+from components.trainer.export.embedder import Embedder
+from components.trainer.export.verifier import Verifier, save_verifier
+from components.trainer.fitting.siamese import SiameseModel
 from components.trainer.run_fn import prepare_function
-from components.trainer.siamese import SiameseModel
-from components.trainer.verifier import Verifier, save_verifier
 from components.transform.config import ImageConfig
 from components.transform.preprocessing import prepare_image, preprocessing_fn
 

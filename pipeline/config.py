@@ -25,8 +25,8 @@ from components.report.config import ReportConfig
 from components.section import Section
 from components.serving_check.config import ServingCheckConfig
 from components.trainer.config import TrainingConfig, TuningConfig
-from components.trainer.dlib_weights import PACKAGE
-from components.trainer.network_config import DLIB_SIDE
+from components.trainer.networks.config import DLIB_SIDE
+from components.trainer.networks.dlib_weights import PACKAGE
 from components.transform.config import ImageConfig
 
 PROJECT = Path(__file__).resolve().parents[1]

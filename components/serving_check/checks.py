@@ -13,7 +13,7 @@ from components.serving_check.result import Result
 from components.serving_check.samples import Samples
 from components.serving_check.server import ModelRefused
 from components.tfrecords import read_tfrecords
-from components.trainer.warmup import FILE
+from components.trainer.export.warmup import FILE
 
 Predict = Callable[[PredictRequest], PredictResponse]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from components.section import Section
-from components.trainer.network_config import NetworkConfig
+from components.trainer.networks.config import NetworkConfig
 
 Paradigm = Literal["contrastive", "binary", "triplet", "supcon", "arcface", "cosface"]
 Comparer = Literal["euclidean", "cosine", "sigmoid", "plda"]

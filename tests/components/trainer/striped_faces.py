@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from components.trainer.arrays import Images, Pairs
 from components.trainer.config import TrainingConfig
+from components.trainer.inputs.arrays import Images, Pairs
 
 SHAPE = (16, 16, 1)
 

@@ -91,9 +91,13 @@ def served(request, tmp_path_factory):
     """A server of a model whose images are embeddings, and the model."""
     import tensorflow as tf
 
-    from components.trainer.comparers import CosineComparer, EuclideanComparer, PldaComparer
-    from components.trainer.plda import fit_plda
-    from components.trainer.verifier import Verifier
+    from components.trainer.comparison.comparisons import (
+        CosineComparer,
+        EuclideanComparer,
+        PldaComparer,
+    )
+    from components.trainer.comparison.plda import fit_plda
+    from components.trainer.export.verifier import Verifier
     from serving.local_server.options import Options
     from serving.local_server.server import running
 

@@ -1,0 +1,1 @@
+"""How two embeddings are compared: distances, PLDA, the learned sigmoid head."""
