@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -24,7 +24,7 @@ from components.pair_scorer.config import ScoringConfig
 from components.report.config import ReportConfig
 from components.section import Section
 from components.serving_check.config import ServingCheckConfig
-from components.trainer.config import TrainingConfig, TuningConfig
+from components.trainer.config import TrainingConfig, TuningConfig, remedy, spell_out
 from components.trainer.networks.config import DLIB_SIDE
 from components.trainer.networks.dlib_weights import PACKAGE
 from components.transform.config import ImageConfig
@@ -287,15 +287,39 @@ def _origin(key: list[str], environment: Mapping[str, str]) -> str:
     return ""
 
 
-def _explain(error: ValidationError, source: str, environment: Mapping[str, str]) -> str:
+def _keys(place: Sequence[int | str], tree: Any) -> list[str]:
+    """The keys that lead to a place; pydantic also names the kind of a section that has kinds."""
+    keys: list[str] = []
+    for part in place:
+        if isinstance(tree, dict) and part not in tree and part == tree.get("name"):
+            continue
+        keys.append(str(part))
+        try:
+            tree = tree[part]
+        except (LookupError, TypeError):
+            tree = None
+    return keys
+
+
+def _explain(
+    error: ValidationError, tree: dict[str, Any], source: str, environment: Mapping[str, str]
+) -> str:
     lines = []
     for problem in error.errors(include_url=False):
-        parts = [str(part) for part in problem["loc"]]
+        parts = _keys(problem["loc"], tree)
         key = (".".join(parts) or "(the whole config)") + _origin(parts, environment)
         given = problem["input"]
         match problem["type"]:
             case "extra_forbidden":
-                what = f"{key}: there is no such key (its value is {given!r}); remove or rename it"
+                place = [str(part) for part in problem["loc"]]
+                known = remedy(place[1:]) if place[0] == "training" else None
+                todo = known or "remove or rename it"
+                what = f"{key}: there is no such key (its value is {given!r}); {todo}"
+            case "union_tag_invalid":
+                named, known = problem["ctx"]["tag"], problem["ctx"]["expected_tags"]
+                what = f"{key}.name: there is no {named!r}; use one of {known}"
+            case "union_tag_not_found":
+                what = f"{key}: {given!r} has no name; add it"
             case "missing":
                 what = f"{key}: missing; add it"
             case _:
@@ -322,7 +346,10 @@ def parse_config(tree: Any, source: str, environment: Mapping[str, str]) -> Pipe
     tree = _expand(tree, environment, "")
     _override(tree, environment)
     training = tree.get("training")
-    network = training.get("network") if isinstance(training, dict) else None
+    network = None
+    if isinstance(training, dict):
+        spell_out(training)
+        network = training.get("network")
     if isinstance(network, dict) and network.get("weights") not in (None, "imagenet", PACKAGE):
         network["weights"] = str(absolute(str(network["weights"])))
     data = tree.get("data")
@@ -342,7 +369,7 @@ def parse_config(tree: Any, source: str, environment: Mapping[str, str]) -> Pipe
         # Strict: epochs of "3" or true are mistakes. As JSON: strict Python wants real tuples.
         return PipelineConfig.model_validate_json(json.dumps(tree, default=str), strict=True)
     except ValidationError as error:
-        raise ConfigError(_explain(error, source, environment)) from None
+        raise ConfigError(_explain(error, tree, source, environment)) from None
 
 
 def load_config(

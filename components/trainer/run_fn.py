@@ -122,7 +122,7 @@ def run_fn(fn_args: Any) -> None:
     )
     canvas = CANVASES.get(given["align"])
     verifier = Verifier(
-        prepare, embedder, comparison.comparer, embedder.size, tracked=[layer], canvas=canvas
+        prepare, embedder, comparison.comparison, embedder.size, tracked=[layer], canvas=canvas
     )
     records = {
         NETWORK_FILE: network_record(config, embedder.size, comparison),

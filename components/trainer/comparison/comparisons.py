@@ -1,10 +1,10 @@
 """The comparison of two embeddings: a distance, whatever it was learned with.
 
-Every comparer is a ``tf.Module`` with a method ``distance``, from two float32 ``[N, D]`` to
+Every comparison is a ``tf.Module`` with a method ``distance``, from two float32 ``[N, D]`` to
 float32 ``[N]``: 0 or more, smaller is more alike, the same for ``(a, b)`` and ``(b, a)`` to the
 last bit.
 
-A comparer that orders pairs as a sum of products does has ``search_space`` as well. It says where
+A comparison that orders pairs as a sum of products does has ``search_space`` as well. It says where
 embeddings must be placed for that, so that a search among millions of them is one product of a
 matrix and a vector and finds whom ``distance`` would put first. An embedding ``x``, of length 1
 where ``unit_length`` says so, is placed at ``u = (x - mean) @ matrix``. The distance of ``a`` and
@@ -13,45 +13,47 @@ where ``unit_length`` says so, is placed at ``u = (x - mean) @ matrix``. The dis
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.comparison.distances import cosine_distance, euclidean_distance
+from components.trainer.comparison import ComparisonName
+from components.trainer.comparison.distances import CosineDistance, EuclideanDistance
 from components.trainer.comparison.plda import Plda, fit_plda, too_little_for_plda
 from components.trainer.comparison.sigmoid_head import combine
-from components.trainer.config import Comparer
 from components.trainer.fitting.siamese import SiameseModel
 
 Tensors = dict[str, tf.Tensor]
 
 
-class EuclideanComparer(tf.Module):
-    """The Euclidean distance."""
+class DistanceComparison(tf.Module):
+    """The Euclidean distance, or one minus the cosine similarity (0 to 2).
+
+    Args:
+      metric: Which of the two.
+    """
+
+    def __init__(self, metric: Literal["euclidean", "cosine"]):
+        super().__init__()
+        self._layer = EuclideanDistance() if metric == "euclidean" else CosineDistance()
+        self._unit_length = metric == "cosine"
 
     def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         """Returns float32 ``[N]``."""
-        return euclidean_distance(a, b)[:, 0]
+        return self._layer([a, b])[:, 0]
 
     def search_space(self, dimension: tf.Tensor) -> Tensors:
         """Of some dimensions ``[N]``, all but ``matrix``, which is the identity."""
-        return _as_it_is(dimension, unit_length=False, weight=1.0)
+        return {
+            "unit_length": tf.fill(tf.shape(dimension), self._unit_length),
+            "mean": tf.zeros_like(dimension, tf.float32),
+            "weight": tf.fill(tf.shape(dimension), 0.0 if self._unit_length else 1.0),
+        }
 
 
-class CosineComparer(tf.Module):
-    """One minus the cosine similarity, 0 to 2."""
-
-    def distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        """Returns float32 ``[N]``."""
-        return cosine_distance(a, b)[:, 0]
-
-    def search_space(self, dimension: tf.Tensor) -> Tensors:
-        """Of some dimensions ``[N]``, all but ``matrix``, which is the identity."""
-        return _as_it_is(dimension, unit_length=True, weight=0.0)
-
-
-class SigmoidComparer(tf.Module):
-    """The head that paradigm ``binary`` learned.
+class SigmoidComparison(tf.Module):
+    """The head that loss ``binary`` learned.
 
     Its distance is ``-log p`` of "same person": at both ends it tells apart what the probability
     itself rounds to 0 or 1. It weighs absolute differences, which are no products: there is no
@@ -68,7 +70,7 @@ class SigmoidComparer(tf.Module):
         return tf.math.softplus(-(combine(a, b) @ self.kernel + self.bias))[:, 0]
 
 
-class PldaComparer(tf.Module):
+class PldaComparison(tf.Module):
     """The log-likelihood ratio of PLDA, as ``softplus(-ratio / scale)``.
 
     The scale keeps the ratios of ordinary pairs within a few units, where softplus resolves them.
@@ -105,26 +107,18 @@ class PldaComparer(tf.Module):
         }
 
 
-def _as_it_is(dimension: tf.Tensor, unit_length: bool, weight: float) -> Tensors:
-    return {
-        "unit_length": tf.fill(tf.shape(dimension), unit_length),
-        "mean": tf.zeros_like(dimension, tf.float32),
-        "weight": tf.fill(tf.shape(dimension), weight),
-    }
-
-
 @dataclass(frozen=True)
-class Comparison:
-    """The comparer of a finished model.
+class ChosenComparison:
+    """The comparison of a finished model.
 
     Attributes:
-      comparer: Has ``distance``.
+      comparison: Has ``distance``.
       name: What it is, which may be another than the config asks for.
       note: Why, where it is another; one sentence for people to read.
     """
 
-    comparer: tf.Module
-    name: Comparer
+    comparison: tf.Module
+    name: ComparisonName
     note: str | None = None
 
 
@@ -133,35 +127,35 @@ def build_comparison(
     embed_train: Callable[[], np.ndarray],
     classes: np.ndarray,
     size: int,
-) -> Comparison:
-    """The comparer that a trained model's config names; the cosine where PLDA has too little data.
+) -> ChosenComparison:
+    """The comparison that a model's config names; the cosine where PLDA has too little data.
 
     Args:
-      model: Has the head, if its paradigm has one.
+      model: Has the head, if its loss has one.
       embed_train: Gives the embeddings of the train images, float32 ``[N, D]``; called only where
         they are needed: PLDA is fitted on them.
       classes: int ``[N]``, their identities.
       size: D.
     """
-    name = model.config.chosen_comparer
+    name = model.config.chosen_comparison
     if name != "plda":
-        return Comparison(epoch_comparer(model), name)
+        return ChosenComparison(epoch_comparison(model), name)
     little = too_little_for_plda(classes, size)
     if little:
         note = f"PLDA has too little to be fitted on ({little}), so the cosine compares instead"
-        return Comparison(CosineComparer(), "cosine", note)
-    plda = fit_plda(embed_train(), classes, model.config.shrinkage)
-    return Comparison(PldaComparer(plda), name)
+        return ChosenComparison(DistanceComparison("cosine"), "cosine", note)
+    plda = fit_plda(embed_train(), classes, model.config.shrinkage, seed=model.config.seed)
+    return ChosenComparison(PldaComparison(plda), name)
 
 
-def epoch_comparer(model: SiameseModel) -> tf.Module:
-    """The comparer that the epochs of a training are judged by.
+def epoch_comparison(model: SiameseModel) -> tf.Module:
+    """The comparison that the epochs of a training are judged by.
 
     The config's, but for PLDA, which would cost a pass over the train images each epoch: the cosine
     stands in for it.
     """
-    name = model.config.chosen_comparer
+    name = model.config.chosen_comparison
     if name == "sigmoid":
-        dense = model.paradigm.head.dense
-        return SigmoidComparer(dense.kernel.value, dense.bias.value)
-    return EuclideanComparer() if name == "euclidean" else CosineComparer()
+        dense = model.objective.head.dense
+        return SigmoidComparison(dense.kernel.value, dense.bias.value)
+    return DistanceComparison("euclidean" if name == "euclidean" else "cosine")

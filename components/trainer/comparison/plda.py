@@ -40,11 +40,6 @@ class Plda:
     constant: float
     scale: float
 
-    def log_likelihood_ratio(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """How much likelier one identity is than two, float64 ``[N]``, for two ``[N, D]``."""
-        u, v = (a - self.mean) @ self.transform, (b - self.mean) @ self.transform
-        return (self.cross * (u * v) + self.own * (u**2 + v**2)).sum(axis=1) + self.constant
-
 
 def too_little_for_plda(classes: np.ndarray, size: int) -> str | None:
     """Why PLDA is not to be fitted on so few people, or None where it is.
@@ -76,7 +71,11 @@ def too_little_for_plda(classes: np.ndarray, size: int) -> str | None:
 
 
 def fit_plda(
-    embeddings: np.ndarray, classes: np.ndarray, shrinkage: float = 0.1, cap: int = 20
+    embeddings: np.ndarray,
+    classes: np.ndarray,
+    shrinkage: float = 0.1,
+    cap: int = 20,
+    seed: int = 0,
 ) -> Plda:
     """Fits by moments: fast, and as good as iterations with many identities of few images.
 
@@ -86,11 +85,12 @@ def fit_plda(
       shrinkage: How far the within-identity covariance goes towards a multiple of the identity
         matrix, 0 to 1 (Ledoit & Wolf 2004 for the idea).
       cap: No more images of one identity than this, so that the famous do not decide alone.
+      seed: Of the draw of those images.
 
     Raises:
       ValueError: Fewer than two identities, or none with two images.
     """
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     rows = []
     for members in rows_of_each(classes):
         rows.append(members if len(members) <= cap else random.choice(members, cap, replace=False))
@@ -101,7 +101,7 @@ def fit_plda(
     if len(counts) < 2 or free < 1:
         raise ValueError(
             f"PLDA needs two identities and one of them with two images; the train split has "
-            f"{len(counts)} identities with {len(x)} images. Use comparer cosine or euclidean"
+            f"{len(counts)} identities with {len(x)} images. Use comparison cosine or euclidean"
         )
     mean = x.mean(axis=0)
     x = x - mean

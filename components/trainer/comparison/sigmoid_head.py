@@ -1,4 +1,4 @@
-"""The learned comparison: what paradigm ``binary`` trains."""
+"""The learned comparison: what loss ``binary`` trains."""
 
 from typing import Any
 

@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.trainer.comparison.comparisons import Comparison
-from components.trainer.config import Comparer, TrainingConfig
+from components.trainer.comparison import ComparisonName
+from components.trainer.comparison.comparisons import ChosenComparison
+from components.trainer.config import TrainingConfig
 from components.trainer.networks.config import NetworkConfig
 
 _DLIB_PUBLISHED = 0.6
@@ -23,16 +24,18 @@ class PublishedThreshold:
 
     Attributes:
       threshold: Two images are of one person up to this distance.
-      comparer: Of which comparison, see ``comparers``.
+      comparer: Of which comparison, see ``comparisons``.
       source: Where it is from, for people to read.
     """
 
     threshold: float
-    comparer: Comparer
+    comparer: ComparisonName
     source: str
 
 
-def published_threshold(network: NetworkConfig, comparer: Comparer) -> PublishedThreshold | None:
+def published_threshold(
+    network: NetworkConfig, comparison: ComparisonName
+) -> PublishedThreshold | None:
     """The threshold that those who trained a network give, for the comparison that is made here.
 
     Of ``dlib_resnet`` it is a Euclidean distance of 0.6 between two outputs as they come (it stands
@@ -42,31 +45,31 @@ def published_threshold(network: NetworkConfig, comparer: Comparer) -> Published
 
     Args:
       network: Which network, and what is done with its output.
-      comparer: How its embeddings are compared.
+      comparison: How its embeddings are compared.
 
     Returns:
       None where there is none: another network, one that is fitted further, or PLDA, whose
       distances depend on what it was fitted on.
     """
-    if network.name != "dlib_resnet" or network.learns or comparer not in ("cosine", "euclidean"):
+    if network.name != "dlib_resnet" or network.learns or comparison not in ("cosine", "euclidean"):
         return None
     cosine, raw = _DLIB_THRESHOLDS[network.mirror, network.zoom > 0]
-    if comparer == "euclidean" and not network.normalize:
+    if comparison == "euclidean" and not network.normalize:
         threshold = raw
     else:
         # Of unit vectors: |a - b|^2 = 2 - 2 cos.
-        threshold = cosine if comparer == "cosine" else (2 * cosine) ** 0.5
+        threshold = cosine if comparison == "cosine" else (2 * cosine) ** 0.5
     source = "published with dlib's face network"
     if threshold != _DLIB_PUBLISHED:
         source = (
             f"as strict on LFW's train people as {_DLIB_PUBLISHED:g}, which is {source} for its "
             "outputs as they come"
         )
-    return PublishedThreshold(threshold, comparer, source)
+    return PublishedThreshold(threshold, comparison, source)
 
 
 def network_record(
-    config: TrainingConfig, embedding_size: int, comparison: Comparison
+    config: TrainingConfig, embedding_size: int, comparison: ChosenComparison
 ) -> dict[str, Any]:
     """The record.
 
@@ -80,7 +83,7 @@ def network_record(
         "name": config.network.name,
         "embedding_size": embedding_size,
         "comparer": comparison.name,
-        "comparer_asked": config.chosen_comparer,
+        "comparer_asked": config.chosen_comparison,
         "comparer_note": comparison.note,
         "published_threshold": asdict(published) if published else None,
     }

@@ -1,4 +1,4 @@
-"""The exported model: what prepares images, network, comparer, and room for a decision."""
+"""The exported model: what prepares images, network, comparison, and room for a decision."""
 
 import os
 import shutil
@@ -48,8 +48,8 @@ class Verifier(tf.Module):
       person so that strangers are mistaken at most at that rate; of the pairs that the model was
       decided on. What they cannot show gives the strictest that they can, and ``fmr`` says which.
       ``decision_fmr`` is the rate at the model's own threshold. A rate of 1 is an unknown one.
-    * ``search_space``: ``dimension`` (int64 ``[N]``) to what ``comparers`` says of it; left out
-      where the comparer has none
+    * ``search_space``: ``dimension`` (int64 ``[N]``) to what ``comparisons`` says of it; left
+      out where the comparison has none
 
     Threshold, slope and the table of rates are variables, so that Decision can set them in the
     SavedModel.
@@ -57,7 +57,7 @@ class Verifier(tf.Module):
     Args:
       prepare: The Transform graph: string ``[N]`` to uint8 ``[N, H, W, C]``.
       embed_pixels: uint8 ``[N, H, W, C]`` to float32 ``[N, D]``.
-      comparer: Has ``distance``, see ``comparers``.
+      comparison: Has ``distance``, see ``comparisons``.
       embedding_size: D.
       tracked: What holds the variables and tables of the two functions.
       canvas: How the faces in the images that it was trained on were aligned; None: they came so.
@@ -69,7 +69,7 @@ class Verifier(tf.Module):
         self,
         prepare: Callable[[tf.Tensor], tf.Tensor],
         embed_pixels: Callable[[tf.Tensor], tf.Tensor],
-        comparer: tf.Module,
+        comparison: tf.Module,
         embedding_size: int,
         tracked: list[Any],
         threshold: float = UNDECIDED,
@@ -78,7 +78,7 @@ class Verifier(tf.Module):
     ):
         super().__init__()
         self._prepare, self._embed_pixels = prepare, embed_pixels
-        self._comparer = comparer
+        self._comparison = comparison
         self._embedding_size = embedding_size
         self.threshold = tf.Variable(threshold, trainable=False, dtype=tf.float32)
         self.slope = tf.Variable(slope, trainable=False, dtype=tf.float32)
@@ -108,7 +108,7 @@ class Verifier(tf.Module):
         # NaN is neither near nor far: refused, where it would else come out as "different".
         embedding_a = tf.debugging.check_numerics(embedding_a, "embedding_a")
         embedding_b = tf.debugging.check_numerics(embedding_b, "embedding_b")
-        distance = self._comparer.distance(embedding_a, embedding_b)
+        distance = self._comparison.distance(embedding_a, embedding_b)
         same = distance <= self.threshold
         return {"distance": distance, "score": self._score(distance), "same": same}
 
@@ -153,8 +153,9 @@ class Verifier(tf.Module):
             return tf.TensorSpec([None, self._embedding_size], tf.float32, name=name)
 
         found = {"find": self._finder.signature()} if self._finder else {}
-        if hasattr(self._comparer, "search_space"):
-            found["search_space"] = tf.function(self._comparer.search_space).get_concrete_function(
+        if hasattr(self._comparison, "search_space"):
+            placing = tf.function(self._comparison.search_space)
+            found["search_space"] = placing.get_concrete_function(
                 tf.TensorSpec([None], tf.int64, name="dimension")
             )
         return {

@@ -80,7 +80,7 @@ def phases(config: TrainingConfig) -> list[Phase]:
 
 
 def _embeddings(model: SiameseModel, images: Images) -> np.ndarray:
-    """What mining across the train set goes by: the averaged weights' embeddings."""
+    """What hard negatives are found by: the averaged weights' embeddings of the train images."""
     model.swap_averages()
     embeddings = model.embed_all(images.pixels)
     model.swap_averages()
@@ -148,7 +148,7 @@ def fit(
     train_images = replace(train_images, pixels=model.view_all(train_images.pixels))
     source = BatchSource(config, train_images, train_pairs)
     say(
-        f"{config.paradigm}: {model.network.count_params():,} parameters, "
+        f"{config.loss.name}: {model.network.count_params():,} parameters, "
         f"{multiply_adds(model.network) / 1e6:.1f} M multiply-adds an image; "
         f"{len(train_images.ids):,} images of {classes:,} identities, "
         f"{config.epochs} epochs of {source.steps} steps"
@@ -168,7 +168,7 @@ def fit(
         if phase.start <= stopped_at < phase.end and stopped_at:
             checkpoint.restore(model, with_optimizer=stopped_at > phase.start)
         for epoch in range(max(progress.next_epoch, phase.start), phase.end):
-            mined = config.mining_scope == "train" and epoch > 0
+            mined = config.hard_negative_group is not None and epoch > 0
             source.start(epoch, _embeddings(model, train_images) if mined else None)
             # An epoch a call: nothing of the next is drawn before this one is done with.
             model.fit(

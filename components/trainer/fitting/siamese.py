@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.trainer.config import TrainingConfig
-from components.trainer.fitting.objective import build_paradigm
+from components.trainer.fitting.objective import Objective
 from components.trainer.inputs.augmentation import Augmenter
 from components.trainer.networks.build import build_network, embed_pixels, finish_embedding
 
@@ -29,7 +29,7 @@ def resize(images: tf.Tensor, size: int) -> tf.Tensor:
 
 
 class SiameseModel(keras.Model):
-    """One network, applied to every image of a batch, under one of the paradigms.
+    """One network, applied to every image of a batch, under one of the losses.
 
     Args:
       config: The training section.
@@ -53,8 +53,10 @@ class SiameseModel(keras.Model):
         self.config = config
         self.input_size = size
         self.network = build_network(config.network, (size, size, channels))
-        self.paradigm = build_paradigm(config, classes)
-        self.paradigm.build((None, self.embedding_size))
+        self.objective = Objective(
+            config.loss, classes, pairs_given=config.sampler != "identities", name="objective"
+        )
+        self.objective.build((None, self.embedding_size))
         self.seeds = keras.random.SeedGenerator(config.seed)
         self.augmenter = Augmenter(config.augmentation, size, self.seeds)
         self.averages: list[keras.Variable] = []
@@ -98,12 +100,12 @@ class SiameseModel(keras.Model):
         return [(self.averages[self._place[id(each)]], each) for each in self._fitted()]
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One step on uint8 images ``[B, H, W, C]`` and the targets of the paradigm."""
+        """One step on uint8 images ``[B, H, W, C]`` and the targets of the loss."""
         images, targets = data
-        pixels = self.augmenter(images, pairs=self.paradigm.pairs_given)
+        pixels = self.augmenter(images, pairs=self.objective.pairs_given)
         with tf.GradientTape() as tape:
             embeddings = finish_embedding(self.network(pixels, training=True), self.config.network)
-            loss, report = self.paradigm(embeddings, targets)
+            loss, report = self.objective(embeddings, targets)
             total = loss + sum(self.network.losses)
         gradients = tape.gradient(total, self.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
@@ -128,7 +130,7 @@ class SiameseModel(keras.Model):
             average.assign(held)
 
     def kept_weights(self) -> list[np.ndarray]:
-        """Copies of what the exported model is made of: the network and the paradigm's own."""
+        """Copies of what the exported model is made of: the network and the head of the loss."""
         # Copies: numpy() shows memory that the next step changes.
         return [weight.numpy().copy() for weight in self._kept()]
 
@@ -138,7 +140,7 @@ class SiameseModel(keras.Model):
             weight.assign(value)
 
     def _kept(self) -> list[keras.Variable]:
-        return [*self.network.weights, *self.paradigm.weights]
+        return [*self.network.weights, *self.objective.weights]
 
     @tf.function(reduce_retracing=True)
     def embed(self, images: tf.Tensor) -> tf.Tensor:

@@ -9,19 +9,19 @@ import numpy as np
 import tensorflow as tf
 
 from components.metrics import roc
-from components.trainer.comparison.comparisons import epoch_comparer
+from components.trainer.comparison.comparisons import epoch_comparison
 from components.trainer.fitting.checkpoint import Progress
 from components.trainer.inputs.arrays import Images, Pairs
 
 COMPARE_BATCH = 16_384
 
 
-def pair_distances(comparer: tf.Module, embeddings: np.ndarray, pairs: Pairs) -> np.ndarray:
+def pair_distances(comparison: tf.Module, embeddings: np.ndarray, pairs: Pairs) -> np.ndarray:
     """The distances of pairs, float32 ``[P]``, from the embeddings of their images."""
     starts = range(0, len(pairs.labels), COMPARE_BATCH)
     return np.concatenate(
         [
-            comparer.distance(
+            comparison.distance(
                 tf.constant(embeddings[pairs.a[at : at + COMPARE_BATCH]]),
                 tf.constant(embeddings[pairs.b[at : at + COMPARE_BATCH]]),
             ).numpy()
@@ -100,7 +100,7 @@ class PairValidation(keras.callbacks.Callback):
         progress, epochs = self._progress, self.model.config.epochs
         self.model.swap_averages()
         self.embeddings = self.model.embed_all(self.images.pixels)
-        self.distances = pair_distances(epoch_comparer(self.model), self.embeddings, self.pairs)
+        self.distances = pair_distances(epoch_comparison(self.model), self.embeddings, self.pairs)
         sweep = roc.sweep(self.distances, self.pairs.labels)
         logs["val_eer"] = roc.eer(sweep).rate
         logs["val_auc"] = roc.auc(sweep)

@@ -19,7 +19,7 @@ class BatchSource:
 
     Only row numbers come from Python, one call a batch; pixels are gathered from memory or the
     memory map just before they are needed. An epoch's batches depend on the seed, on the epoch's
-    number and, with ``mining_scope: train``, on the embeddings given for it, and on nothing else: a
+    number and, with ``hard_negative_group``, on the embeddings given for it, and on nothing else: a
     training that is taken up again sees what it would have seen.
 
     Args:
@@ -58,7 +58,7 @@ class BatchSource:
                 seed,
                 singles=c.singles_per_batch,
                 embeddings=embeddings,
-                lookalikes=c.lookalikes,
+                group=c.hard_negative_group or 1,
             )
         if c.sampler == "fresh_pairs":
             return fresh_pair_batches(classes, c.batch_pairs, seed)
@@ -69,15 +69,14 @@ class BatchSource:
 
         Args:
           epoch: From 0; never an earlier one than last time.
-          embeddings: float ``[N, D]`` of the train images, to put people who look alike into one
-            batch.
+          embeddings: float ``[N, D]`` of the train images, to put hard negatives into one batch.
 
         Raises:
           ValueError: The epoch lies before the last one.
         """
         if epoch < self._next_epoch:
             raise ValueError(f"epoch {epoch} comes after epoch {self._next_epoch - 1}")
-        if self._config.mining_scope == "train":
+        if self._config.hard_negative_group:
             mined = self._sampler([self._config.seed, epoch], embeddings)
             self._current = islice(mined, self.steps)
         else:

@@ -76,7 +76,7 @@ def identity_batches(
     seed: int | list[int],
     singles: int = 0,
     embeddings: np.ndarray | None = None,
-    lookalikes: int = 1,
+    group: int = 1,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """P x K batches: P identities, K images of each (Hermans et al. 2017).
 
@@ -90,8 +90,9 @@ def identity_batches(
       seed: Of the draws.
       singles: Images of people with one image, added to each batch: they are negatives only. Fewer
         when there are fewer.
-      embeddings: float ``[N, D]``; with them, people who look alike come in one batch.
-      lookalikes: How many make a group of people who look alike.
+      embeddings: float ``[N, D]``; with them, hard negatives come in one batch, see
+        ``hard_negative_order``.
+      group: How many people make a group of hard negatives.
 
     Yields:
       Rows, int64 ``[P * K + singles]``, and their classes, int32 of the same length.
@@ -116,7 +117,7 @@ def identity_batches(
         if centres is None:
             order = random.permutation(len(many))
         else:
-            order = lookalike_order(centres, lookalikes, random)
+            order = hard_negative_order(centres, group, random)
         for start in range(0, len(many) - identities + 1, identities):
             rows = []
             for pick in order[start : start + identities]:
@@ -128,8 +129,8 @@ def identity_batches(
             yield batch, classes[batch].astype(np.int32)
 
 
-def lookalike_order(centres: np.ndarray, group: int, random: np.random.Generator) -> np.ndarray:
-    """An order of identities in which those who look alike stand together.
+def hard_negative_order(centres: np.ndarray, group: int, random: np.random.Generator) -> np.ndarray:
+    """An order of identities in which those whose embeddings are alike stand together.
 
     From the identities that are left one is drawn, and the nearest of the others by cosine join it,
     until none is left. Hard negatives then meet in one batch, while the groups come at random: a

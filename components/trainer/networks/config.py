@@ -1,4 +1,4 @@
-"""Which network embeds: the ``training.network`` section of a config."""
+"""What embeds: the sections ``training.network`` and ``training.texture`` of a config."""
 
 from typing import Literal, get_args
 
@@ -27,6 +27,17 @@ _APPLIES: dict[str, tuple[str, ...]] = {
 }
 
 Colour = tuple[float, float, float]
+
+
+class TextureConfig(Section):
+    """Histograms of local patterns beside the network's embedding; see ``texture``."""
+
+    patterns: tuple[Literal["lbp", "lpq"], ...] = Field(("lbp", "lpq"), min_length=1)
+
+    box: tuple[float, float, float, float] = Field(
+        (0.0, 0.0, 1.0, 1.0), description="left, top, right, bottom: shares of the prepared image"
+    )
+    components: int = Field(250, ge=2, le=2000, description="of each kind of pattern")
 
 
 class NetworkConfig(Section):

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.decomposition import PCA
 
-from components.trainer.config import TextureConfig
+from components.trainer.networks.config import TextureConfig
 
 NEIGHBOURS = 8
 RADIUS = 2  # of the circle of neighbours, pixels

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from plda_ratio import log_likelihood_ratio
 from scipy import stats
 
 from components.trainer.comparison.plda import fit_plda
@@ -32,7 +33,7 @@ def test_the_ratio_is_that_of_the_two_densities(drawn):
     same = stats.multivariate_normal(np.tile(plda.mean, 2), joint).logpdf(np.hstack([a, b]))
     alone = stats.multivariate_normal(plda.mean, total)
     expected = same - alone.logpdf(a) - alone.logpdf(b)
-    np.testing.assert_allclose(plda.log_likelihood_ratio(a, b), expected, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(log_likelihood_ratio(plda, a, b), expected, rtol=1e-8, atol=1e-8)
 
 
 def test_the_covariances_are_found(drawn):
@@ -49,12 +50,12 @@ def test_the_covariances_are_found(drawn):
 def test_same_pairs_score_higher_and_order_does_not_matter(drawn):
     x, classes, _ = drawn
     plda = fit_plda(x, classes)
-    same = plda.log_likelihood_ratio(x[0:2400:6], x[1:2400:6])
-    different = plda.log_likelihood_ratio(x[0:2394:6], x[6:2400:6])
+    same = log_likelihood_ratio(plda, x[0:2400:6], x[1:2400:6])
+    different = log_likelihood_ratio(plda, x[0:2394:6], x[6:2400:6])
     # At the true covariances the ratio's expectation is a Kullback-Leibler divergence: above 0 for
     # same pairs, below 0 for different ones.
     assert same.mean() > 0 > different.mean()
-    swapped = plda.log_likelihood_ratio(x[1:2400:6], x[0:2400:6])
+    swapped = log_likelihood_ratio(plda, x[1:2400:6], x[0:2400:6])
     np.testing.assert_array_equal(same, swapped)
 
 
@@ -66,6 +67,16 @@ def test_the_cap_limits_an_identity_with_many_images():
     kept_mean = plda.mean
     # 2 of the first and 100 others remain: the mean cannot be the mean of all 1,000.
     assert np.abs(kept_mean - x.mean(axis=0)).max() > 1e-3
+
+
+def test_the_seed_draws_which_images_of_the_famous_count():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(130, 3))
+    classes = np.concatenate([np.zeros(100, int), np.repeat(np.arange(1, 16), 2)])
+    means = [fit_plda(x, classes, cap=4, seed=seed).mean for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(means[0], means[1])
+    # Other four of the hundred images of the first.
+    assert (means[0] != means[2]).any()
 
 
 def test_too_little_data_is_an_error():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.trainer.comparison.comparisons import Comparison, CosineComparer
+from components.trainer.comparison.comparisons import ChosenComparison, DistanceComparison
 from components.trainer.config import TrainingConfig
 from components.trainer.export.network_record import network_record, published_threshold
 from components.trainer.networks.config import NetworkConfig
@@ -30,7 +30,7 @@ def test_thresholds_of_unit_vectors_are_one_angle(views):
 
 
 @pytest.mark.parametrize(
-    ("network", "comparer"),
+    ("network", "comparison"),
     [
         (NetworkConfig(), "cosine"),
         (dlib(), "plda"),
@@ -38,13 +38,14 @@ def test_thresholds_of_unit_vectors_are_one_angle(views):
         (NetworkConfig(name="file", weights="a.keras", input_range=(0.0, 1.0)), "cosine"),
     ],
 )
-def test_there_is_none_where_nobody_published_one(network, comparer):
-    assert published_threshold(network, comparer) is None
+def test_there_is_none_where_nobody_published_one(network, comparison):
+    assert published_threshold(network, comparison) is None
 
 
 def test_the_record_says_how_it_compares_and_why_not_as_asked():
-    config = TrainingConfig(network=dlib(mirror=True), epochs=0, comparer="plda")
-    record = network_record(config, 128, Comparison(CosineComparer(), "cosine", "few people"))
+    config = TrainingConfig(network=dlib(mirror=True), epochs=0, comparison="plda")
+    chosen = ChosenComparison(DistanceComparison("cosine"), "cosine", "few people")
+    record = network_record(config, 128, chosen)
     assert record["published_threshold"].pop("source").startswith("as strict on LFW's train people")
     assert record == {
         "name": "dlib_resnet",

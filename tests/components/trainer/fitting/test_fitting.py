@@ -1,4 +1,4 @@
-"""Fitting: phases, resuming, what is logged, mining across the train set."""
+"""Fitting: phases, resuming, what is logged, hard negatives across the train set."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +22,10 @@ from components.trainer.inputs.arrays import Images, Pairs
 SMALL: dict[str, Any] = {
     "network": {"name": "cnn", "width": 8, "embedding_size": 8, "dropout": 0.2},
     "augmentation": {},
-    "sampler": "identities",
-    "identities_per_batch": 8,
     "epochs": 3,
     "steps_per_epoch": 3,
 }
+IDENTITIES: dict[str, Any] = {**SMALL, "sampler": "identities", "identities_per_batch": 8}
 
 
 class Killed(Exception):
@@ -54,15 +53,15 @@ def measured(history: dict[str, list[float]]) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "values",
     [
-        {"mining_scope": "train"},
-        {"sampler": "pairs", "batch_pairs": 16, "augmentation": {"jpeg": 0.5}},
+        {**IDENTITIES, "hard_negative_group": 4},
+        {**SMALL, "sampler": "pairs", "batch_pairs": 16, "augmentation": {"jpeg": 0.5}},
     ],
-    ids=["mined-identities", "pairs"],
+    ids=["hard-negatives", "pairs"],
 )
-def test_a_training_that_was_killed_ends_as_if_it_had_not_been(data, changes, tmp_path):
-    chosen = config(**{**SMALL, **changes})
+def test_a_training_that_was_killed_ends_as_if_it_had_not_been(data, values, tmp_path):
+    chosen = config(**values)
     whole, history, best = fit(chosen, *data, tmp_path / "a")
     kept = Checkpoint(tmp_path / "kept")
     with pytest.raises(Killed):
@@ -79,7 +78,7 @@ def test_a_training_that_was_killed_ends_as_if_it_had_not_been(data, changes, tm
 
 def test_patience_ends_training_and_a_finished_training_is_not_trained_again(data, tmp_path):
     # A rate of next to nothing: no epoch after the first is better.
-    chosen = config(**SMALL, patience=1, optimizer={"learning_rate": 1e-9, "ema": 0})
+    chosen = config(**IDENTITIES, patience=1, optimizer={"learning_rate": 1e-9, "ema": 0})
     chosen = chosen.model_copy(update={"epochs": 6})
     kept = Checkpoint(tmp_path / "kept")
     _, history, best = fit(chosen, *data, tmp_path / "a", kept)
@@ -102,7 +101,7 @@ def test_a_state_of_another_model_is_refused(tmp_path):
 
 def test_a_loss_that_explodes_says_what_to_change(data, tmp_path):
     chosen = config(
-        **{**SMALL, "network": {**SMALL["network"], "batch_norm": False, "normalize": False}},
+        **{**IDENTITIES, "network": {**SMALL["network"], "batch_norm": False, "normalize": False}},
         optimizer={"learning_rate": 1.0, "weight_decay": 1e30, "warmup": 0},
     )
     with pytest.raises(
@@ -130,7 +129,8 @@ def test_phases_of_a_transfer():
 def events(data, tmp_path_factory) -> tuple[Path, dict[str, list[float]]]:
     folder = tmp_path_factory.mktemp("logs")
     chosen = config(
-        **{**SMALL, "epochs": 2, "projector_images": 10}, paradigm="triplet", mining="hard"
+        **{**IDENTITIES, "epochs": 2, "projector_images": 10},
+        loss={"name": "triplet", "mining": "hard"},
     )
     _, history, _ = fit(chosen, *data, folder)
     return folder, history
@@ -166,10 +166,10 @@ def test_tensorboard_shows_the_config_and_the_hyper_parameters(events):
     folder, _ = events
     found = EventAccumulator(str(folder)).Reload()
     [text] = tensor_util.make_ndarray(found.Tensors("config")[0].tensor_proto).ravel()
-    assert b'"paradigm": "triplet"' in text
+    assert b'"name": "triplet"' in text
     metadata = found.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     given = plugin_data_pb2.HParamsPluginData.FromString(metadata).session_start_info.hparams
-    assert given["mining"].string_value == "hard"
+    assert given["loss.mining"].string_value == "hard"
     assert given["network.width"].number_value == 8
     assert given["optimizer.learning_rate"].number_value == 3e-3
 
@@ -231,7 +231,7 @@ def test_a_ready_network_is_fitted_from_a_block_on_at_a_lower_rate(faces, tmp_pa
     }
     chosen = TrainingConfig(
         network=network,
-        paradigm="triplet",
+        loss={"name": "triplet"},
         sampler="identities",
         identities_per_batch=4,
         images_per_identity=2,

@@ -8,8 +8,8 @@ import pytest
 from components.trainer.inputs.arrays import Pairs
 from components.trainer.inputs.samplers import (
     fresh_pair_batches,
+    hard_negative_order,
     identity_batches,
-    lookalike_order,
     pair_batches,
     rows_of_each,
 )
@@ -99,13 +99,13 @@ def test_no_more_people_with_one_image_join_than_there_are():
     assert len(batch) == 5
 
 
-def test_people_who_look_alike_stand_together():
+def test_hard_negatives_stand_together():
     # Four directions, two people close to each; lengths say nothing.
     angles = np.repeat([0.0, 90.0, 180.0, 270.0], 2) + np.tile([0.0, 5.0], 4)
     centres = np.stack([np.cos(np.radians(angles)), np.sin(np.radians(angles))], axis=1)
     centres *= np.array([1, 9, 2, 7, 3, 8, 4, 6])[:, None]
     for seed in range(5):
-        order = lookalike_order(centres, 2, np.random.default_rng(seed))
+        order = hard_negative_order(centres, 2, np.random.default_rng(seed))
         assert sorted(order) == list(range(8))
         assert {tuple(sorted(order[at : at + 2])) for at in (0, 2, 4, 6)} == {
             (0, 1),
@@ -115,11 +115,11 @@ def test_people_who_look_alike_stand_together():
         }
 
 
-def test_mined_batches_hold_people_who_look_alike():
+def test_batches_hold_hard_negatives_together():
     classes = np.repeat(np.arange(8), 3)
     centres = np.repeat(np.eye(4), 2, axis=0)
     embeddings = centres[classes] + np.random.default_rng(0).normal(0, 0.01, (24, 4))
-    mined = identity_batches(classes, 2, 3, seed=0, embeddings=embeddings, lookalikes=2)
+    mined = identity_batches(classes, 2, 3, seed=0, embeddings=embeddings, group=2)
     for batch, targets in islice(mined, 8):
         assert len(batch) == 6
         first, second = np.unique(targets)

@@ -62,13 +62,18 @@ def test_there_are_epochs_exactly_where_something_is_fitted(network, learns):
 
 def test_a_sigmoid_head_is_fitted_on_a_frozen_network():
     network = {"name": "dlib_resnet"}
-    assert TrainingConfig(network=network, paradigm="binary", epochs=2).epochs == 2
+    assert TrainingConfig(network=network, loss={"name": "binary"}, epochs=2).epochs == 2
     with pytest.raises(ValueError, match="epochs is 0"):
-        TrainingConfig(network=network, paradigm="binary", epochs=0)
+        TrainingConfig(network=network, loss={"name": "binary"}, epochs=0)
 
 
 @pytest.mark.parametrize(
-    "changes", [{"paradigm": "supcon", "sampler": "identities"}, {"patience": 3}, {"margin": 0.5}]
+    "changes",
+    [
+        {"loss": {"name": "supcon"}, "sampler": "identities"},
+        {"patience": 3},
+        {"loss": {"name": "contrastive", "margin": 0.5}},
+    ],
 )
 def test_what_steers_epochs_is_refused_where_there_are_none(changes):
     with pytest.raises(ValueError, match="means nothing with epochs: 0"):
@@ -76,6 +81,6 @@ def test_what_steers_epochs_is_refused_where_there_are_none(changes):
 
 
 def test_a_config_comes_back_from_its_own_json():
-    config = TrainingConfig(network={**FILE, "colour_order": "bgr"}, epochs=0, comparer="plda")
+    config = TrainingConfig(network={**FILE, "colour_order": "bgr"}, epochs=0, comparison="plda")
     assert TrainingConfig.model_validate_json(config.model_dump_json()) == config
     assert config.changed({"network.mirror": True}).network.mirror

@@ -1,6 +1,6 @@
-"""Every paradigm on the same data with the same network and budget, through the whole pipeline.
+"""Every loss on the same data with the same network and budget, through the whole pipeline.
 
-    python -m benchmarks.paradigms
+    python -m benchmarks.losses
 
 Prints a line for each, of the test pairs of one list. What the columns mean is in
 ``docs/benchmarks.md``.
@@ -13,31 +13,30 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from benchmarks.scoring import say
-from components.trainer.config import Paradigm
+from components.trainer.losses import LOSSES
 from pipeline.config import OVERRIDE_PREFIX, PROJECT, load_config
 from pipeline.run_records import last_run
 
-PARADIGMS = get_args(Paradigm)
 COLUMNS = ("accuracy", "precision", "recall", "eer", "auc", "tar_at_far_0.01")
 TITLES = ("accuracy", "precision", "recall", "EER", "AUC", "TAR@1%", "images/s")
 
 
-def overrides(paradigm: str, seed: int, runs: Path) -> dict[str, str]:
-    """The environment in which a config trains with another paradigm, apart from its own runs.
+def overrides(loss: str, seed: int, runs: Path) -> dict[str, str]:
+    """The environment in which a config trains with another loss, apart from its own runs.
 
     All are compared by what the config says, but ``binary``, whose comparison is what it learns.
     """
     values = {
         "RUNS_DIR": str(runs),
         "SERVING__BASE_DIR": str(runs / "models"),
-        "TRAINING__PARADIGM": paradigm,
+        "TRAINING__LOSS": loss,
         "TRAINING__SEED": str(seed),
     }
-    if paradigm == "binary":
-        values["TRAINING__COMPARER"] = "sigmoid"
+    if loss == "binary":
+        values["TRAINING__COMPARISON"] = "sigmoid"
     return {f"{OVERRIDE_PREFIX}{key}": value for key, value in values.items()}
 
 
@@ -75,26 +74,26 @@ def row(name: str, measured: dict[str, Any], speed: float) -> str:
 def main(argv: list[str] | None = None) -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.paradigms", description="Every paradigm through the pipeline."
+        prog="python -m benchmarks.losses", description="Every loss through the pipeline."
     )
     parser.add_argument("--config", type=Path, default=Path("pipeline/configs/lfw.yaml"))
-    parser.add_argument("--paradigms", nargs="+", default=PARADIGMS, choices=PARADIGMS)
+    parser.add_argument("--losses", nargs="+", default=list(LOSSES), choices=list(LOSSES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--pair-set", default="pairsDevTest", help="the list that is measured")
-    parser.add_argument("--runs", type=Path, default=Path("runs/paradigms"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/losses"))
     options = parser.parse_args(argv)
     lines = []
-    for paradigm in options.paradigms:
+    for loss in options.losses:
         for seed in options.seeds:
-            say(f"{paradigm}, seed {seed}")
-            summary, speed = run(options.config, overrides(paradigm, seed, options.runs.absolute()))
+            say(f"{loss}, seed {seed}")
+            summary, speed = run(options.config, overrides(loss, seed, options.runs.absolute()))
             measured = summary["pair_sets"].get(options.pair_set)
             if measured is None:
                 lists = ", ".join(summary["pair_sets"])
                 raise SystemExit(f"no pair list {options.pair_set!r} was measured, but {lists}")
-            lines.append(row(f"{paradigm}, {seed}", measured, speed))
+            lines.append(row(f"{loss}, {seed}", measured, speed))
             say(lines[-1])
-    print(" ".join([f"{'paradigm, seed':<16}", *(f"{title:>9}" for title in TITLES)]))
+    print(" ".join([f"{'loss, seed':<16}", *(f"{title:>9}" for title in TITLES)]))
     print("\n".join(lines))
 
 
