@@ -178,10 +178,9 @@ def test_a_loss_is_a_section_or_a_name_alone() -> None:
     named = {"FACEAUTH__TRAINING__LOSS": "triplet", "FACEAUTH__TRAINING__SAMPLER": "identities"}
     loss = {"name": "arcface", "scale": 10.0}
     assert parse({"training": {"loss": loss}}, named).training.loss == Triplet()
-    wrong = refusal({"training": {"loss": loss}}, {"FACEAUTH__TRAINING__LOSS__MARGIN": "0"})
-    assert wrong[1] == (
-        "  training.loss.margin (from FACEAUTH__TRAINING__LOSS__MARGIN): 0: Input should be greater "
-        "than 0"
+    variable = "FACEAUTH__TRAINING__LOSS__MARGIN"
+    assert refusal({"training": {"loss": loss}}, {variable: "0"})[1] == (
+        f"  training.loss.margin (from {variable}): 0: Input should be greater than 0"
     )
 
 

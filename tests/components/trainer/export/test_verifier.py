@@ -1,6 +1,7 @@
 """The exported model keeps its contract."""
 
 import json
+from typing import Any
 
 import keras
 import numpy as np
@@ -123,29 +124,26 @@ def test_the_score_is_the_calibrated_one_and_half_is_the_decision(exported):
     np.testing.assert_allclose(found["score"], logistic_score(line, 0.75, 4.0), rtol=1e-6)
 
 
+def undecided(model: SiameseModel, **options: Any) -> Verifier:
+    """A model as Trainer makes it, but for ``options``; its images are not prepared."""
+    comparison = DistanceComparison("euclidean")
+    return Verifier(lambda image: image, Embedder(model), comparison, 8, tracked=[], **options)
+
+
 def test_a_model_says_how_it_wants_its_faces(exported):
     _, loaded, _ = exported
     asked = tf.constant(["", "whatever"])
     assert loaded.signatures["canvas"](image=asked)["canvas"].numpy().tolist() == [b"", b""]
 
     model = SiameseModel(config(), SHAPE, 5)
-    verifier = Verifier(
-        lambda image: image,
-        Embedder(model),
-        DistanceComparison("euclidean"),
-        8,
-        tracked=[],
-        canvas=DLIB_150,
-    )
+    verifier = undecided(model, canvas=DLIB_150)
     told = verifier.canvas(asked)["canvas"].numpy()
     assert [FaceCanvas.model_validate_json(each) for each in told] == [DLIB_150, DLIB_150]
 
 
 def test_without_a_decision_nobody_is_the_same_person():
     model = SiameseModel(config(), SHAPE, 5)
-    verifier = Verifier(
-        lambda image: image, Embedder(model), DistanceComparison("euclidean"), 8, tracked=[]
-    )
+    verifier = undecided(model)
     found = verifier.compare(tf.zeros((2, 8)), tf.constant([[0.0] * 8, [1.0] * 8]))
     # Not even an image and itself.
     assert found["distance"].numpy()[0] == 0
@@ -163,15 +161,7 @@ def test_without_a_table_no_rate_is_known(exported):
 
 def test_operating_points_by_hand():
     model = SiameseModel(config(), SHAPE, 5)
-    verifier = Verifier(
-        lambda image: image,
-        Embedder(model),
-        DistanceComparison("euclidean"),
-        8,
-        [],
-        threshold=0.5,
-        slope=4,
-    )
+    verifier = undecided(model, threshold=0.5, slope=4)
     # Up to .1, .2, ... 6.5, at .001, .002, ... .065 of strangers mistaken.
     steps = np.arange(1, 66, dtype=np.float32)
     verifier.fmr_distances.assign(steps / 10)
