@@ -291,7 +291,7 @@ def _keys(place: Sequence[int | str], tree: Any) -> list[str]:
     """The keys that lead to a place; pydantic also names the kind of a section that has kinds."""
     keys: list[str] = []
     for part in place:
-        if isinstance(tree, dict) and part not in tree and part == tree.get("name"):
+        if keys and isinstance(tree, dict) and part not in tree and part == tree.get("name"):
             continue
         keys.append(str(part))
         try:
