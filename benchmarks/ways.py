@@ -75,7 +75,7 @@ def make_model(folder: str, image: dict[str, Any], training: dict[str, Any]) -> 
     # PLDA is fitted; to what does not matter here.
     vectors = np.random.default_rng(0).normal(size=(2000, embedder.size)).astype(np.float32)
     classes = np.repeat(np.arange(1000, dtype=np.int32), 2)
-    comparison = build_comparison(model, lambda: vectors, classes, embedder.size).comparison
+    comparison = build_comparison(config, lambda: vectors, classes, embedder.size).comparison
     prepare, layer = prepare_function(_transform(folder, image_config), image_config)
     verifier = Verifier(prepare, embedder, comparison, embedder.size, [layer], 1.0)
     save_verifier(verifier, Path(folder, "Format-Serving"), {})

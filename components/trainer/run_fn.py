@@ -94,10 +94,11 @@ def run_fn(fn_args: Any) -> None:
             texture = fit_texture(train_images.pixels, config.texture, config.seed)
         embedder = Embedder(model, texture)
         comparison = build_comparison(
-            model,
+            config,
             lambda: embedder.embed_all(train_images.pixels),
             train_images.classes,
             embedder.size,
+            model.learned_head,
         )
         if comparison.note:
             say(comparison.note)

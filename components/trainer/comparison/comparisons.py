@@ -21,8 +21,8 @@ import tensorflow as tf
 from components.trainer.comparison import ComparisonName
 from components.trainer.comparison.distances import CosineDistance, EuclideanDistance
 from components.trainer.comparison.plda import Plda, fit_plda, too_little_for_plda
-from components.trainer.comparison.sigmoid_head import combine
-from components.trainer.fitting.siamese import SiameseModel
+from components.trainer.comparison.sigmoid_head import SigmoidHead, combine
+from components.trainer.config import TrainingConfig
 
 Tensors = dict[str, tf.Tensor]
 
@@ -123,39 +123,44 @@ class ChosenComparison:
 
 
 def build_comparison(
-    model: SiameseModel,
+    config: TrainingConfig,
     embed_train: Callable[[], np.ndarray],
     classes: np.ndarray,
     size: int,
+    head: SigmoidHead | None = None,
 ) -> ChosenComparison:
-    """The comparison that a model's config names; the cosine where PLDA has too little data.
+    """The comparison that a config names; the cosine where PLDA has too little data.
 
     Args:
-      model: Has the head, if its loss has one.
+      config: The training section.
       embed_train: Gives the embeddings of the train images, float32 ``[N, D]``; called only where
         they are needed: PLDA is fitted on them.
       classes: int ``[N]``, their identities.
       size: D.
+      head: Of a model that was trained with loss ``binary``.
     """
-    name = model.config.chosen_comparison
+    name = config.chosen_comparison
     if name != "plda":
-        return ChosenComparison(epoch_comparison(model), name)
+        return ChosenComparison(epoch_comparison(config, head), name)
     little = too_little_for_plda(classes, size)
     if little:
         note = f"PLDA has too little to be fitted on ({little}), so the cosine compares instead"
         return ChosenComparison(DistanceComparison("cosine"), "cosine", note)
-    plda = fit_plda(embed_train(), classes, model.config.shrinkage, seed=model.config.seed)
+    plda = fit_plda(embed_train(), classes, config.shrinkage, seed=config.seed)
     return ChosenComparison(PldaComparison(plda), name)
 
 
-def epoch_comparison(model: SiameseModel) -> tf.Module:
+def epoch_comparison(config: TrainingConfig, head: SigmoidHead | None = None) -> tf.Module:
     """The comparison that the epochs of a training are judged by.
 
     The config's, but for PLDA, which would cost a pass over the train images each epoch: the cosine
     stands in for it.
+
+    Args:
+      config: The training section.
+      head: As for ``build_comparison``.
     """
-    name = model.config.chosen_comparison
-    if name == "sigmoid":
-        dense = model.objective.head.dense
-        return SigmoidComparison(dense.kernel.value, dense.bias.value)
+    name = config.chosen_comparison
+    if name == "sigmoid" and head is not None:
+        return SigmoidComparison(head.dense.kernel.value, head.dense.bias.value)
     return DistanceComparison("euclidean" if name == "euclidean" else "cosine")

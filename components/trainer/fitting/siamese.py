@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components.trainer.comparison.sigmoid_head import SigmoidHead
 from components.trainer.config import TrainingConfig
 from components.trainer.fitting.objective import Objective
 from components.trainer.inputs.augmentation import Augmenter
@@ -68,6 +69,12 @@ class SiameseModel(keras.Model):
     def embedding_size(self) -> int:
         """D of the network's embeddings."""
         return self.network.output_shape[-1]
+
+    @property
+    def learned_head(self) -> SigmoidHead | None:
+        """The head that compares two embeddings, where the loss learns one."""
+        head = self.objective.head
+        return head if isinstance(head, SigmoidHead) else None
 
     def compile(self, **options: Any) -> None:
         """Sets the optimizer; a weight that can be fitted for the first time gets an average."""

@@ -100,7 +100,8 @@ class PairValidation(keras.callbacks.Callback):
         progress, epochs = self._progress, self.model.config.epochs
         self.model.swap_averages()
         self.embeddings = self.model.embed_all(self.images.pixels)
-        self.distances = pair_distances(epoch_comparison(self.model), self.embeddings, self.pairs)
+        comparison = epoch_comparison(self.model.config, self.model.learned_head)
+        self.distances = pair_distances(comparison, self.embeddings, self.pairs)
         sweep = roc.sweep(self.distances, self.pairs.labels)
         logs["val_eer"] = roc.eer(sweep).rate
         logs["val_auc"] = roc.auc(sweep)

@@ -32,7 +32,7 @@ class SectionLoss(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns float ``[B]``, or a scalar where not all of a batch counts alike."""
-        terms = self.config.terms(y_true, y_pred)
+        terms = self.config.terms(*map(keras.ops.convert_to_tensor, (y_true, y_pred)))
         return terms.losses if terms.weights is None else terms.mean()
 
     def get_config(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from plda_ratio import log_likelihood_ratio
-from striped_faces import SHAPE, config, stripes
+from striped_faces import config, stripes
 
 from components.trainer.comparison.comparisons import (
     DistanceComparison,
@@ -14,18 +14,20 @@ from components.trainer.comparison.comparisons import (
     epoch_comparison,
 )
 from components.trainer.comparison.plda import fit_plda
-from components.trainer.fitting.siamese import SiameseModel
+from components.trainer.comparison.sigmoid_head import SigmoidHead
 
 
 def test_plda_gives_way_to_the_cosine_where_people_are_few():
     images = stripes(40, 8, seed=1)
-    model = SiameseModel(config(comparison="plda"), SHAPE, 40)
-    embeddings = model.embed_all(images.pixels)
+    embeddings = np.random.default_rng(0).normal(size=(len(images.ids), 8)).astype(np.float32)
     # 8 dimensions want 20 people, and 20 images beyond one each.
     for people, each, name in ((19, 8, "cosine"), (20, 8, "plda"), (30, 1, "cosine")):
         rows = np.flatnonzero((images.classes < people) & (np.arange(len(embeddings)) % 8 < each))
         found = build_comparison(
-            model, lambda rows=rows: embeddings[rows], images.classes[rows], model.embedding_size
+            config(comparison="plda"),
+            lambda rows=rows: embeddings[rows],
+            images.classes[rows],
+            8,
         )
         assert found.name == name
         assert isinstance(
@@ -45,17 +47,26 @@ def test_plda_is_fitted_with_the_seed_of_the_training():
     embeddings = np.random.default_rng(0).normal(size=(len(rows), 8)).astype(np.float32)
     means = []
     for seed in (0, 0, 1):
-        model = SiameseModel(config(comparison="plda", seed=seed), SHAPE, 21)
-        found = build_comparison(model, lambda: embeddings, images.classes[rows], 8)
+        chosen = config(comparison="plda", seed=seed)
+        found = build_comparison(chosen, lambda: embeddings, images.classes[rows], 8)
         means.append(found.comparison.mean.numpy())
     np.testing.assert_array_equal(means[0], means[1])
     assert (means[0] != means[2]).any()
 
 
 def test_only_plda_asks_for_the_train_images():
-    model = SiameseModel(config(comparison="cosine"), SHAPE, 5)
-    found = build_comparison(model, lambda: pytest.fail("asked"), np.zeros(5, int), 8)
+    chosen = config(comparison="cosine")
+    found = build_comparison(chosen, lambda: pytest.fail("asked"), np.zeros(5, int), 8)
     assert (found.name, found.note) == ("cosine", None)
+
+
+def head() -> SigmoidHead:
+    """A head of random weights."""
+    keras.utils.set_random_seed(0)
+    made = SigmoidHead()
+    made.build([(None, 8), (None, 8)])
+    made.dense.kernel.assign(keras.random.normal((16, 1), seed=1))
+    return made
 
 
 @pytest.mark.parametrize("comparison", ["euclidean", "cosine", "sigmoid", "plda"])
@@ -66,7 +77,8 @@ def test_comparisons_are_symmetric_to_the_last_bit(comparison):
         made = PldaComparison(fit_plda(random.normal(size=(100, 8)), np.arange(100) // 4))
     else:
         loss = {"name": "binary" if comparison == "sigmoid" else "contrastive"}
-        made = epoch_comparison(SiameseModel(config(loss=loss, comparison=comparison), SHAPE, 5))
+        chosen = config(loss=loss, comparison=comparison)
+        made = epoch_comparison(chosen, head())
     there, back = made.distance(a, b).numpy(), made.distance(b, a).numpy()
     assert there.tobytes() == back.tobytes()
     assert there.shape == (300,)
@@ -83,17 +95,13 @@ def test_the_plda_comparison_orders_pairs_as_the_ratio_does():
     np.testing.assert_allclose(distance, np.log1p(np.exp(-ratio / plda.scale)), rtol=1e-4)
 
 
-@pytest.fixture
-def untrained() -> SiameseModel:
-    keras.utils.set_random_seed(0)
-    return SiameseModel(config(loss={"name": "binary"}), SHAPE, classes=5)
-
-
-def test_the_sigmoid_distance_is_the_cross_entropy_of_same(untrained):
+def test_the_sigmoid_distance_is_the_cross_entropy_of_same():
     a, b = np.random.default_rng(0).normal(size=(2, 20, 8)).astype(np.float32)
-    logits = untrained.objective.head([a, b]).numpy()[:, 0]
+    learned = head()
+    found = epoch_comparison(config(loss={"name": "binary"}), learned)
+    logits = learned([a, b]).numpy()[:, 0]
     expected = -np.log(1 / (1 + np.exp(-logits.astype(np.float64))))
-    np.testing.assert_allclose(epoch_comparison(untrained).distance(a, b), expected, rtol=1e-4)
+    np.testing.assert_allclose(found.distance(a, b), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("comparison", ["euclidean", "cosine", "plda"])
@@ -106,7 +114,7 @@ def test_products_in_the_search_space_order_pairs_as_the_distance_does(compariso
     if comparison == "plda":
         made = PldaComparison(fit_plda(x, classes))
     else:
-        made = epoch_comparison(SiameseModel(config(comparison=comparison), SHAPE, 5))
+        made = epoch_comparison(config(comparison=comparison))
     space = {name: each.numpy() for name, each in made.search_space(tf.range(8)).items()}
     placed = x.astype(np.float64)
     if space["unit_length"].all():

@@ -38,7 +38,11 @@ def test_every_loss_learns_to_verify_identities_it_never_saw(data, chosen, tmp_p
     assert history["val_eer"][best] < 0.3
     assert best == int(np.argmin(history["val_eer"]))
     comparison = build_comparison(
-        model, lambda: model.embed_all(data[0].pixels), data[0].classes, model.embedding_size
+        model.config,
+        lambda: model.embed_all(data[0].pixels),
+        data[0].classes,
+        model.embedding_size,
+        model.learned_head,
     ).comparison
     distances = pair_distances(comparison, model.embed_all(data[2].pixels), data[3])
     assert (distances >= 0).all()
