@@ -74,7 +74,7 @@ def dlib_way(lfw: str, pair_list: str, most: int) -> dict[str, Any]:
     import dlib
     from PIL import Image
 
-    from components.trainer.dlib_weights import network_file
+    from components.trainer.networks.dlib_weights import network_file
 
     file = network_file(None)
     detector = dlib.get_frontal_face_detector()
@@ -155,8 +155,8 @@ def our_way(lfw: str, pair_list: str, most: int, model: str | None = None) -> di
 def _network() -> tuple[Embed, Decide]:
     import tensorflow as tf
 
-    from components.trainer.network_config import NetworkConfig
-    from components.trainer.networks import build_network
+    from components.trainer.networks.build import build_network
+    from components.trainer.networks.config import NetworkConfig
 
     network = build_network(NetworkConfig(name="dlib_resnet"), (150, 150, 3))
     spec = tf.TensorSpec([None, 150, 150, 3], tf.uint8)

@@ -15,11 +15,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.arrays import Images, Pairs
-from components.trainer.batches import BatchSource
 from components.trainer.config import TrainingConfig
-from components.trainer.fitting import build_optimizer
-from components.trainer.siamese import SiameseModel
+from components.trainer.fitting.loop import build_optimizer
+from components.trainer.fitting.siamese import SiameseModel
+from components.trainer.inputs.arrays import Images, Pairs
+from components.trainer.inputs.batches import BatchSource
 from pipeline.config import load_config
 
 # Steps that compile and warm up.

@@ -31,12 +31,12 @@ from components.pair_example_gen.config import DataConfig
 from components.pair_scorer.config import ScoringConfig
 from components.pair_scorer.executor import PairScorerExecutor
 from components.tfrecords import read_tfrecords
-from components.trainer.comparers import build_comparison
+from components.trainer.comparison.comparisons import build_comparison
 from components.trainer.config import TrainingConfig
-from components.trainer.embedder import Embedder
+from components.trainer.export.embedder import Embedder
+from components.trainer.export.verifier import Verifier, save_verifier
+from components.trainer.fitting.siamese import SiameseModel
 from components.trainer.run_fn import prepare_function
-from components.trainer.siamese import SiameseModel
-from components.trainer.verifier import Verifier, save_verifier
 from components.transform.config import ImageConfig
 from components.transform.preprocessing import prepare_image, preprocessing_fn
 
@@ -75,9 +75,9 @@ def make_model(folder: str, image: dict[str, Any], training: dict[str, Any]) -> 
     # PLDA is fitted; to what does not matter here.
     vectors = np.random.default_rng(0).normal(size=(2000, embedder.size)).astype(np.float32)
     classes = np.repeat(np.arange(1000, dtype=np.int32), 2)
-    comparer = build_comparison(model, lambda: vectors, classes, embedder.size).comparer
+    comparison = build_comparison(config, lambda: vectors, classes, embedder.size).comparison
     prepare, layer = prepare_function(_transform(folder, image_config), image_config)
-    verifier = Verifier(prepare, embedder, comparer, embedder.size, [layer], 1.0)
+    verifier = Verifier(prepare, embedder, comparison, embedder.size, [layer], 1.0)
     save_verifier(verifier, Path(folder, "Format-Serving"), {})
     pixels = tf.TensorSpec([None, *image_config.shape], tf.uint8, name="pixels")
     on_pixels = tf.function(lambda pixels: {"embedding": embedder(pixels)})

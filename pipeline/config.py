@@ -25,9 +25,9 @@ from components.pair_scorer.config import ScoringConfig
 from components.report.config import ReportConfig
 from components.section import Section
 from components.serving_check.config import ServingCheckConfig
-from components.trainer.config import TrainingConfig, TuningConfig
-from components.trainer.dlib_weights import PACKAGE
-from components.trainer.network_config import DLIB_SIDE
+from components.trainer.config import TrainingConfig, TuningConfig, remedy, spell_out
+from components.trainer.networks.config import DLIB_SIDE
+from components.trainer.networks.dlib_weights import PACKAGE
 from components.transform.config import ImageConfig
 from pipeline.yaml_file import Place, YamlError, read_yaml
 
@@ -284,20 +284,44 @@ def _origin(key: Place, environment: Mapping[str, str], lines: Mapping[Place, in
     return ""
 
 
+def _keys(place: Place, tree: Any) -> Place:
+    """The keys that lead to a place; pydantic also names the kind of a section that has kinds."""
+    keys: list[str | int] = []
+    for part in place:
+        if keys and isinstance(tree, dict) and part not in tree and part == tree.get("name"):
+            continue
+        keys.append(part)
+        try:
+            tree = tree[part]
+        except (LookupError, TypeError):
+            tree = None
+    return tuple(keys)
+
+
 def _explain(
     error: ValidationError,
+    tree: dict[str, Any],
     source: str,
     environment: Mapping[str, str],
     lines: Mapping[Place, int],
 ) -> str:
     said = []
     for problem in error.errors(include_url=False):
-        key = ".".join(map(str, problem["loc"])) or "(the whole config)"
-        key += _origin(problem["loc"], environment, lines)
+        place = _keys(problem["loc"], tree)
+        key = ".".join(map(str, place)) or "(the whole config)"
+        key += _origin(place, environment, lines)
         given = problem["input"]
         match problem["type"]:
             case "extra_forbidden":
-                what = f"{key}: there is no such key (its value is {given!r}); remove or rename it"
+                keys = [str(part) for part in problem["loc"]]
+                known = remedy(keys[1:]) if keys[0] == "training" else None
+                todo = known or "remove or rename it"
+                what = f"{key}: there is no such key (its value is {given!r}); {todo}"
+            case "union_tag_invalid":
+                named, known = problem["ctx"]["tag"], problem["ctx"]["expected_tags"]
+                what = f"{key}.name: there is no {named!r}; use one of {known}"
+            case "union_tag_not_found":
+                what = f"{key}: {given!r} has no name; add it"
             case "missing":
                 what = f"{key}: missing; add it"
             case _:
@@ -330,7 +354,10 @@ def parse_config(
     tree = _expand(tree, environment, "")
     _override(tree, environment)
     training = tree.get("training")
-    network = training.get("network") if isinstance(training, dict) else None
+    network = None
+    if isinstance(training, dict):
+        spell_out(training)
+        network = training.get("network")
     if isinstance(network, dict) and network.get("weights") not in (None, "imagenet", PACKAGE):
         network["weights"] = str(absolute(str(network["weights"])))
     data = tree.get("data")
@@ -350,7 +377,7 @@ def parse_config(
         # Strict: epochs of "3" or true are mistakes. As JSON: strict Python wants real tuples.
         return PipelineConfig.model_validate_json(json.dumps(tree, default=str), strict=True)
     except ValidationError as error:
-        raise ConfigError(_explain(error, source, environment, lines)) from None
+        raise ConfigError(_explain(error, tree, source, environment, lines)) from None
 
 
 def load_config(

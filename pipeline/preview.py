@@ -78,8 +78,8 @@ def augmented(config: PipelineConfig, files: list[Path]) -> "np.ndarray":
     import tensorflow as tf
 
     from components.pair_example_gen.images import read_as
-    from components.trainer.augmentation import Augmenter
-    from components.trainer.siamese import centre_crop, resize
+    from components.trainer.fitting.siamese import centre_crop, resize
+    from components.trainer.inputs.augmentation import Augmenter
     from components.transform.preprocessing import prepare_images
 
     training = config.training

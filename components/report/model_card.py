@@ -22,7 +22,7 @@ def _training(content: RunContent) -> dict[str, Any]:
     return {
         "network": network.get("name", "a convolutional network"),
         "network_size": content.training.get("embedding_size", "some"),
-        "paradigm": config.get("paradigm", "not stated"),
+        "loss": config.get("loss", {}).get("name", "not stated"),
         "epochs": len(content.training.get("history", {}).get("loss", [])),
         "best_epoch": content.training.get("best_epoch", "not stated"),
         "comparer_note": content.training.get("comparer_note"),

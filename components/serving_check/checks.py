@@ -10,7 +10,7 @@ from components.serving_check.candidate import ModelRefused
 from components.serving_check.result import Result
 from components.serving_check.samples import Samples
 from components.tfrecords import read_tfrecords
-from components.trainer.warmup import FILE
+from components.trainer.export.warmup import FILE
 from serving.client.calls import Call, Tensors
 from serving.protos import array_from_proto
 

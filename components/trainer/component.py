@@ -11,12 +11,12 @@ from tfx.utils import json_utils
 
 from components import features
 from components.trainer.config import TrainingConfig, TuningConfig
-from components.trainer.dlib_weights import network_file
 from components.trainer.executor import SiameseTrainerExecutor, SiameseTunerExecutor
+from components.trainer.networks.dlib_weights import network_file
 from components.transform.config import ImageConfig
 
 RUN_FN = "components.trainer.run_fn.run_fn"
-TUNER_FN = "components.trainer.tuning.tuner_fn"
+TUNER_FN = "components.trainer.fitting.tuning.tuner_fn"
 
 
 class SiameseTrainerSpec(component_spec.ComponentSpec):

@@ -1,36 +1,68 @@
 """What is trained and how: the ``training`` section of a config."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
 from components.section import Section
-from components.trainer.network_config import NetworkConfig
+from components.trainer.comparison import ComparisonName
+from components.trainer.losses import LOSSES, AnyLoss, Contrastive
+from components.trainer.networks.config import NetworkConfig, TextureConfig
 
-Paradigm = Literal["contrastive", "binary", "triplet", "supcon", "arcface", "cosface"]
-Comparer = Literal["euclidean", "cosine", "sigmoid", "plda"]
 Sampler = Literal["pairs", "fresh_pairs", "identities"]
 
-# Which samplers feed which paradigm: pair losses take any, the others need identities in a batch.
-_SAMPLERS: dict[str, tuple[str, ...]] = {
-    "contrastive": ("pairs", "fresh_pairs", "identities"),
-    "binary": ("pairs", "fresh_pairs", "identities"),
-    "triplet": ("identities",),
-    "supcon": ("identities",),
-    "arcface": ("identities",),
-    "cosface": ("identities",),
+# The samplers that a key means something to.
+_OF_SAMPLERS: dict[str, tuple[str, ...]] = {
+    "batch_pairs": ("pairs", "fresh_pairs"),
+    **dict.fromkeys(
+        ("identities_per_batch", "images_per_identity", "singles_per_batch", "hard_negative_group"),
+        ("identities",),
+    ),
 }
 
 # What steers epochs, and means nothing without one.
 _OF_EPOCHS = (
-    *("paradigm", "sampler", "margin", "temperature", "scale", "mining", "mining_scope"),
-    *("lookalikes", "augmentation", "optimizer", "batch_pairs", "identities_per_batch"),
-    *("images_per_identity", "singles_per_batch", "steps_per_epoch", "patience"),
+    *("loss", "sampler", "augmentation", "optimizer", "steps_per_epoch", "patience"),
+    *_OF_SAMPLERS,
 )
 
-_MARGINS: dict[str, float] = {"contrastive": 1.0, "triplet": 0.2, "arcface": 0.5, "cosface": 0.35}
+# Keys of former releases, and what they are now.
+RENAMED: Final = {
+    "paradigm": "loss.name",
+    "margin": "loss.margin",
+    "temperature": "loss.temperature",
+    "scale": "loss.scale",
+    "mining": "loss.mining of triplet, and loss.active_pairs_only of contrastive",
+    "mining_scope": "hard_negative_group: 4, or left out for people at random",
+    "lookalikes": "hard_negative_group",
+    "comparer": "comparison",
+}
+
+
+def remedy(place: Sequence[str]) -> str | None:
+    """What to do about a key that the training section does not have, where more is to be said.
+
+    Args:
+      place: Below ``training``, as pydantic names it: ``loss``, the loss's name, the key.
+    """
+    match place:
+        case [key] if key in RENAMED:
+            return f"it is now {RENAMED[key]}"
+        case ["loss", name, key] if name in LOSSES:
+            taken = ", ".join(LOSSES[name].parameters())
+            others = ", ".join(each for each in LOSSES if key in LOSSES[each].parameters())
+            return f"remove it; loss {name} takes {taken or 'no key beside name'}" + (
+                f" ({key} is for {others})" if others else ""
+            )
+    return None
+
+
+def spell_out(training: dict[str, Any]) -> None:
+    """Turns the short form ``loss: triplet`` into ``loss: {name: triplet}``, in place."""
+    if isinstance(training.get("loss"), str):
+        training["loss"] = {"name": training["loss"]}
 
 
 class AugmentationConfig(Section):
@@ -64,17 +96,6 @@ class AugmentationConfig(Section):
         return self
 
 
-class TextureConfig(Section):
-    """Histograms of local patterns beside the network's embedding; see ``texture``."""
-
-    patterns: tuple[Literal["lbp", "lpq"], ...] = Field(("lbp", "lpq"), min_length=1)
-
-    box: tuple[float, float, float, float] = Field(
-        (0.0, 0.0, 1.0, 1.0), description="left, top, right, bottom: shares of the prepared image"
-    )
-    components: int = Field(250, ge=2, le=2000, description="of each kind of pattern")
-
-
 class OptimizerConfig(Section):
     """AdamW (Loshchilov & Hutter 2019) with warm-up and cosine decay."""
 
@@ -89,21 +110,23 @@ class OptimizerConfig(Section):
 class TrainingConfig(Section):
     """The whole of training. ``epochs`` times ``steps_per_epoch`` batches are seen."""
 
-    paradigm: Paradigm = "contrastive"
-    comparer: Comparer | None = None
-    # Of PLDA, see ``plda``.
+    loss: AnyLoss = Contrastive()
+    comparison: ComparisonName | None = Field(
+        None, description="of two embeddings; None: the one that suits the loss"
+    )
     shrinkage: float = Field(
-        0.1, ge=0, le=1, description="of the within-identity covariance towards a sphere"
+        0.1,
+        ge=0,
+        le=1,
+        description="of PLDA's within-identity covariance towards a sphere",
     )
     sampler: Sampler = "pairs"
-    # None: as in each paradigm's paper, see ``chosen_margin``.
-    margin: float | None = Field(None, gt=0)
-    temperature: float = Field(0.07, gt=0)
-    scale: float = Field(30.0, gt=0, description="of the logits of arcface and cosface")
-    mining: Literal["none", "semi_hard", "hard"] = "none"
-    # train: each epoch, people whose last embeddings are alike come in one batch.
-    mining_scope: Literal["batch", "train"] = "batch"
-    lookalikes: int = Field(4, ge=2, description="people in such a group")
+    hard_negative_group: int | None = Field(
+        None,
+        ge=2,
+        description="from the second epoch on, people whose last embeddings are alike come in one "
+        "batch, in groups of so many; None: people at random",
+    )
 
     # The network sees the prepared image resized to this; None takes it as it is. For texture,
     # which wants finer images than the network.
@@ -133,7 +156,8 @@ class TrainingConfig(Section):
 
     @model_validator(mode="after")
     def _something_to_fit(self) -> "TrainingConfig":
-        learns = self.network.learns or self.paradigm == "binary"  # whose head is fitted
+        # The head of the learned comparison is fitted, whatever the network.
+        learns = self.network.learns or self.loss.comparison == "sigmoid"
         if learns and not self.epochs:
             raise ValueError(
                 f"epochs is 0, and network {self.network.name!r} is fitted here; give 1 at least"
@@ -153,39 +177,37 @@ class TrainingConfig(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainingConfig":
-        if self.sampler not in _SAMPLERS[self.paradigm]:
+        if self.loss.takes == "identities" and self.sampler != "identities":
             raise ValueError(
-                f"sampler {self.sampler!r} does not feed paradigm {self.paradigm!r}; "
-                f"use one of {', '.join(_SAMPLERS[self.paradigm])}"
+                f"sampler {self.sampler!r} does not feed loss {self.loss.name!r}; use identities"
             )
-        if (self.comparer == "sigmoid") != (self.paradigm == "binary") and (
-            self.comparer == "sigmoid"
-        ):
+        for key, samplers in _OF_SAMPLERS.items():
+            value = getattr(self, key)
+            if self.sampler not in samplers and value != type(self).model_fields[key].default:
+                raise ValueError(
+                    f"{key} is {value!r}, which means nothing to sampler {self.sampler!r}; remove "
+                    f"it (it is for {', '.join(samplers)})"
+                )
+        if self.comparison == "sigmoid" and self.loss.comparison != "sigmoid":
             raise ValueError(
-                f"comparer 'sigmoid' is the head that paradigm 'binary' learns; {self.paradigm!r} "
-                "has none. Use euclidean, cosine or plda"
+                "comparison 'sigmoid' is the head that loss 'binary' learns; "
+                f"{self.loss.name!r} has none. Use euclidean, cosine or plda"
             )
-        if self.margin is not None and self.paradigm not in _MARGINS:
+        default = type(self).model_fields["shrinkage"].default
+        if self.shrinkage != default and self.chosen_comparison != "plda":
             raise ValueError(
-                f"margin is {self.margin:g}, and paradigm {self.paradigm!r} has none; remove it, "
-                f"or use one of {', '.join(_MARGINS)}"
-            )
-        if self.sampler != "identities" and (
-            self.mining_scope == "train" or self.singles_per_batch
-        ):
-            raise ValueError(
-                "mining_scope: train and singles_per_batch need batches of identities; set "
-                f"sampler: identities (it is {self.sampler!r}), or remove them"
+                f"shrinkage is {self.shrinkage:g}, and the comparison {self.chosen_comparison}; "
+                "remove it (it is for plda)"
             )
         if self.frozen_epochs is not None and not 0 < self.frozen_epochs < self.epochs:
             raise ValueError(
                 f"network.unfreeze_at is {self.network.unfreeze_at:g} and epochs {self.epochs}, "
                 f"so {self.frozen_epochs} epochs are frozen; leave one at least on either side"
             )
-        if self.texture and self.chosen_comparer == "sigmoid":
+        if self.texture and self.chosen_comparison == "sigmoid":
             raise ValueError(
-                "training.texture adds dimensions that the head of paradigm 'binary' never saw; "
-                "set training.comparer to plda, cosine or euclidean"
+                "training.texture adds dimensions that the head of loss 'binary' never saw; "
+                "set training.comparison to plda, cosine or euclidean"
             )
         return self
 
@@ -197,6 +219,8 @@ class TrainingConfig(Section):
         """
         tree = self.model_dump(mode="json")
         for key, value in values.items():
+            if key in RENAMED:
+                raise ValueError(f"{key} is now {RENAMED[key]}")
             *sections, last = key.split(".")
             node: Any = tree
             for section in sections:
@@ -204,6 +228,7 @@ class TrainingConfig(Section):
             if not isinstance(node, dict):
                 raise ValueError(f"{key} is no key of the training section")
             node[last] = value
+        spell_out(tree)
         return TrainingConfig.model_validate_json(json.dumps(tree))
 
     @property
@@ -215,23 +240,9 @@ class TrainingConfig(Section):
         return round(at * self.epochs) if at < 1 else int(at)
 
     @property
-    def chosen_margin(self) -> float:
-        """The margin, where none is given the one of the paradigm's paper.
-
-        A distance for ``contrastive`` (Hadsell et al. 2006) and ``triplet`` (Schroff et al. 2015),
-        radians for ``arcface`` (Deng et al. 2019), a cosine for ``cosface`` (Wang et al. 2018).
-        ``binary`` and ``supcon`` have none.
-        """
-        return _MARGINS[self.paradigm] if self.margin is None else self.margin
-
-    @property
-    def chosen_comparer(self) -> Comparer:
-        """The comparer, where none is given the one that suits the paradigm."""
-        if self.comparer is not None:
-            return self.comparer
-        if self.paradigm == "binary":
-            return "sigmoid"
-        return "euclidean" if self.paradigm in ("contrastive", "triplet") else "cosine"
+    def chosen_comparison(self) -> ComparisonName:
+        """The comparison, where none is given the one that suits the loss."""
+        return self.comparison or self.loss.comparison
 
 
 class Knob(Section):

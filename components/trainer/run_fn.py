@@ -13,16 +13,16 @@ import tensorflow_transform as tft
 from components import features
 from components.exported_model import NETWORK_FILE
 from components.progress import say
-from components.trainer import pictures
-from components.trainer.arrays import read_images, read_pairs
-from components.trainer.checkpoint import Checkpoint
-from components.trainer.comparers import build_comparison
+from components.trainer.comparison.comparisons import build_comparison
 from components.trainer.config import TrainingConfig
-from components.trainer.embedder import Embedder
-from components.trainer.fitting import fit
-from components.trainer.network_record import network_record
-from components.trainer.texture import fit_texture
-from components.trainer.verifier import Verifier, save_verifier
+from components.trainer.export.embedder import Embedder
+from components.trainer.export.network_record import network_record
+from components.trainer.export.verifier import Verifier, save_verifier
+from components.trainer.fitting.checkpoint import Checkpoint
+from components.trainer.fitting.learning_curves import learning_curves
+from components.trainer.fitting.loop import fit
+from components.trainer.inputs.arrays import read_images, read_pairs
+from components.trainer.networks.texture import fit_texture
 from components.transform.config import ImageConfig
 from faces import CANVASES
 from faces import record as faces_record
@@ -94,16 +94,17 @@ def run_fn(fn_args: Any) -> None:
             texture = fit_texture(train_images.pixels, config.texture, config.seed)
         embedder = Embedder(model, texture)
         comparison = build_comparison(
-            model,
+            config,
             lambda: embedder.embed_all(train_images.pixels),
             train_images.classes,
             embedder.size,
+            model.learned_head,
         )
         if comparison.note:
             say(comparison.note)
 
     if history:
-        pictures.learning_curves(history, best, run_dir / "learning_curves.png")
+        learning_curves(history, best, run_dir / "learning_curves.png")
     record = {
         "history": {key: [float(value) for value in values] for key, values in history.items()},
         "best_epoch": best + 1,
@@ -122,7 +123,7 @@ def run_fn(fn_args: Any) -> None:
     )
     canvas = CANVASES.get(given["align"])
     verifier = Verifier(
-        prepare, embedder, comparison.comparer, embedder.size, tracked=[layer], canvas=canvas
+        prepare, embedder, comparison.comparison, embedder.size, tracked=[layer], canvas=canvas
     )
     records = {
         NETWORK_FILE: network_record(config, embedder.size, comparison),

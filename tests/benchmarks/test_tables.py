@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import ageing
 from benchmarks.identify import draw, newest_model
-from benchmarks.paradigms import overrides, row
+from benchmarks.losses import overrides, row
 from pipeline.config import load_config
 
 
@@ -37,13 +37,13 @@ def test_the_newest_version_has_the_largest_number(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("paradigm", "comparer"), [("contrastive", "plda"), ("binary", "sigmoid"), ("arcface", "plda")]
+    ("loss", "comparison"), [("contrastive", "plda"), ("binary", "sigmoid"), ("arcface", "plda")]
 )
-def test_each_paradigm_is_a_config_that_fits_together(paradigm, comparer, tmp_path):
-    environment = overrides(paradigm, 2, tmp_path)
+def test_each_loss_is_a_config_that_fits_together(loss, comparison, tmp_path):
+    environment = overrides(loss, 2, tmp_path)
     config = load_config("pipeline/configs/lfw.yaml", environment)
-    assert config.training.paradigm == paradigm
-    assert config.training.chosen_comparer == comparer
+    assert config.training.loss.name == loss
+    assert config.training.chosen_comparison == comparison
     assert config.training.seed == 2
     assert config.runs_dir == str(tmp_path)
 

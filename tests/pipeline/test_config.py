@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from components.trainer.losses import Contrastive, Triplet
 from pipeline.config import (
     DEFAULT_CONFIG,
     PROJECT,
@@ -94,13 +95,38 @@ def test_a_variable_names_the_file(tmp_path: Path) -> None:
         ({"name": 7}, "name: 7: Input should be a valid string"),
         ({"name": "My Faces"}, "name: 'My Faces': String should match pattern"),
         (
-            {"training": {"paradigm": "tripled"}},
-            "training.paradigm: 'tripled': Input should be 'contrastive', 'binary', 'triplet'",
+            {"training": {"loss": {"name": "tripled"}}},
+            "training.loss.name: there is no 'tripled'; use one of 'arcface', 'binary', 'contrast",
+        ),
+        (
+            {"training": {"loss": {"margin": 0.5}}},
+            "training.loss: {'margin': 0.5} has no name; add it",
+        ),
+        (
+            {"training": {"loss": {"name": "triplet", "margin": -1}}},
+            "training.loss.margin: -1: Input should be greater than 0",
+        ),
+        (
+            {"training": {"loss": {"name": "triplet", "temperature": 0.1}}},
+            "training.loss.temperature: there is no such key (its value is 0.1); remove it; loss "
+            "triplet takes margin, mining (temperature is for supcon)",
+        ),
+        (
+            {"training": {"loss": {"name": "binary", "margin": 0.5}}},
+            "remove it; loss binary takes no key beside name (margin is for arcface, contrastive,",
+        ),
+        (
+            {"training": {"paradigm": "triplet"}},
+            "training.paradigm: there is no such key (its value is 'triplet'); it is now loss.name",
+        ),
+        (
+            {"training": {"lookalikes": 3}},
+            "training.lookalikes: there is no such key (its value is 3); it is now hard_negative_",
         ),
         ({"data": {}}, "data.images: missing; add it"),
         (
-            {"training": {"paradigm": "triplet", "sampler": "pairs"}},
-            "training: sampler 'pairs' does not feed paradigm 'triplet'; use one of identities",
+            {"training": {"loss": "triplet", "sampler": "pairs"}},
+            "training: sampler 'pairs' does not feed loss 'triplet'; use identities",
         ),
         ({"image": {"size": 32}, "training": {"input_size": 40}}, "training.input_size is 40 and"),
         (
@@ -139,18 +165,33 @@ def test_what_cannot_be_used_is_named_with_its_key_and_value(
 
 
 def test_all_mistakes_are_listed_at_once() -> None:
-    lines = refusal({"training": {"epochs": -1, "margin": -1}, "extra": 1})
+    loss = {"name": "contrastive", "margin": -1}
+    lines = refusal({"training": {"epochs": -1, "loss": loss}, "extra": 1})
     assert [line.split(":")[0].strip() for line in lines[1:]] == [
-        "training.margin",
+        "training.loss.margin",
         "training.epochs",
         "extra",
     ]
 
 
 def test_numbers_without_a_fraction_serve_as_floats_and_lists_as_tuples() -> None:
-    config = parse({"training": {"margin": 2}, "image": {"crop": [0, 0, 1, 1]}})
-    assert config.training.margin == 2.0
+    loss = {"name": "contrastive", "margin": 2}
+    config = parse({"training": {"loss": loss}, "image": {"crop": [0, 0, 1, 1]}})
+    assert config.training.loss == Contrastive(margin=2.0)
     assert config.image.crop == (0.0, 0.0, 1.0, 1.0)
+
+
+def test_a_loss_is_a_section_or_a_name_alone() -> None:
+    for loss in ("triplet", {"name": "triplet"}):
+        config = parse({"training": {"loss": loss, "sampler": "identities"}})
+        assert config.training.loss == Triplet(margin=0.2, mining="semi_hard")
+    named = {"FACEAUTH__TRAINING__LOSS": "triplet", "FACEAUTH__TRAINING__SAMPLER": "identities"}
+    loss = {"name": "arcface", "scale": 10.0}
+    assert parse({"training": {"loss": loss}}, named).training.loss == Triplet()
+    variable = "FACEAUTH__TRAINING__LOSS__MARGIN"
+    assert refusal({"training": {"loss": loss}}, {variable: "0"})[1] == (
+        f"  training.loss.margin (from {variable}): 0: Input should be greater than 0"
+    )
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,16 @@ def test_a_key_that_is_none_of_training_is_found_before_the_run(tmp_path: Path) 
         config(tmp_path, tuning=tuning)
 
 
+def test_keys_of_the_loss_can_be_tuned_and_old_ones_say_where_they_are(tmp_path: Path) -> None:
+    margins = {"loss.margin": {"values": [0.5, 1.5]}}
+    assert config(tmp_path, tuning=TuningConfig.model_validate({"space": margins})).tuning
+    losses = {"loss": {"values": ["contrastive", "binary"]}}
+    assert config(tmp_path, tuning=TuningConfig.model_validate({"space": losses})).tuning
+    old = TuningConfig.model_validate({"space": {"margin": {"values": [0.5]}}})
+    with pytest.raises(ValidationError, match=r"has margin: margin is now loss.margin"):
+        config(tmp_path, tuning=old)
+
+
 def test_a_path_of_weights_starts_at_the_projects_folder() -> None:
     tree = {
         "name": "x",

@@ -199,7 +199,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
         },
         "best_epoch": 2,
         "embedding_size": 8,
-        "training": {"paradigm": "contrastive", "network": {"name": "cnn"}},
+        "training": {"loss": {"name": "contrastive"}, "network": {"name": "cnn"}},
         "versions": {"keras": "3"},
     }
     (folders["model_run"] / "training.json").write_text(json.dumps(training))

@@ -15,7 +15,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from components import features
 from components.pair_example_gen.records import write_shard
-from components.trainer.verifier import Verifier, save_verifier
+from components.trainer.export.verifier import Verifier, save_verifier
 
 SIDE = 4
 THRESHOLD, SLOPE = 0.5, 8.0

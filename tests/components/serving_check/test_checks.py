@@ -10,7 +10,7 @@ from components.serving_check.candidate import ServedCandidate
 from components.serving_check.checks import check_samples, check_warmup
 from components.serving_check.result import Result
 from components.serving_check.samples import read_samples
-from components.trainer import warmup
+from components.trainer.export import warmup
 from serving.local_server.options import Options
 from serving.local_server.server import running
 

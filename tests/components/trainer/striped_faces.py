@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from components.trainer.arrays import Images, Pairs
 from components.trainer.config import TrainingConfig
+from components.trainer.inputs.arrays import Images, Pairs
 
 SHAPE = (16, 16, 1)
 
@@ -33,14 +33,17 @@ def pairs_of(images: Images, count: int) -> Pairs:
 
 
 def config(**changes: object) -> TrainingConfig:
+    by_sampler = (
+        {"identities_per_batch": 16, "images_per_identity": 4}
+        if changes.get("sampler") == "identities"
+        else {"batch_pairs": 32}
+    )
     small = {
+        **by_sampler,
         # Small: most of the time goes into tracing, not into steps.
         "network": {"name": "cnn", "width": 32, "embedding_size": 8, "dropout": 0},
         "augmentation": {"rotation": 0, "flip": False, "cutout": 0},
         "input_size": 14,
-        "batch_pairs": 32,
-        "identities_per_batch": 16,
-        "images_per_identity": 4,
         "steps_per_epoch": 12,
         "epochs": 3,
     }

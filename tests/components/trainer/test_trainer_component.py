@@ -17,7 +17,7 @@ from components.trainer.config import TrainingConfig
 from components.trainer.executor import SiameseTrainerExecutor
 from components.transform.config import ImageConfig
 
-TRAINING = TrainingConfig(epochs=3, margin=0.5)
+TRAINING = TrainingConfig(epochs=3, loss={"name": "contrastive", "margin": 0.5})
 IMAGE = ImageConfig(size=24, channels=3)
 
 received: list[Any] = []

@@ -91,17 +91,17 @@ def served(request, tmp_path_factory):
     """A server of a model whose images are embeddings, and the model."""
     import tensorflow as tf
 
-    from components.trainer.comparers import CosineComparer, EuclideanComparer, PldaComparer
-    from components.trainer.plda import fit_plda
-    from components.trainer.verifier import Verifier
+    from components.trainer.comparison.comparisons import DistanceComparison, PldaComparison
+    from components.trainer.comparison.plda import fit_plda
+    from components.trainer.export.verifier import Verifier
     from serving.local_server.options import Options
     from serving.local_server.server import running
 
     if request.param == "plda":
         train = faces(200, 4, seed=1).reshape(-1, SIZE)
-        comparer = PldaComparer(fit_plda(train, np.arange(800) // 4))
+        comparison = PldaComparison(fit_plda(train, np.arange(800) // 4))
     else:
-        comparer = EuclideanComparer() if request.param == "euclidean" else CosineComparer()
+        comparison = DistanceComparison(request.param)
 
     def prepare(image):
         decoded = tf.TensorSpec((SIZE, 4, 1), tf.uint8)
@@ -114,7 +114,7 @@ def served(request, tmp_path_factory):
     verifier = Verifier(
         prepare,
         lambda pixels: tf.bitcast(tf.reshape(pixels, (-1, SIZE, 4)), tf.float32),
-        comparer,
+        comparison,
         SIZE,
         tracked=[],
         threshold=0.5,

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from components.trainer import warmup
-from components.trainer.warmup import write_warmup_requests
+from components.trainer.export import warmup
+from components.trainer.export.warmup import write_warmup_requests
 from serving.local_server import loaded_model
 from serving.local_server.loaded_model import LoadedModel
 

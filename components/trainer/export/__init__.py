@@ -1,0 +1,1 @@
+"""The exported model: embedder, signatures, records, warm-up requests."""

@@ -1,0 +1,1 @@
+"""Fitting: the model, its objective, the loop over epochs, and what looks at them."""

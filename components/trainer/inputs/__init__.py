@@ -1,0 +1,1 @@
+"""What a step of training sees: arrays, samplers, batches, augmentation."""

@@ -1,0 +1,1 @@
+"""The networks that embed a face: small ones from scratch, and those that others trained."""
