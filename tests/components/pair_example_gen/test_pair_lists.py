@@ -2,9 +2,14 @@
 
 import pytest
 
-from components.pair_example_gen import DataError, pair_sets
 from components.pair_example_gen.config import DataConfig
-from components.pair_example_gen.pair_lists import ListedPair, read_pair_list, with_suffixes
+from components.pair_example_gen.errors import DataError
+from components.pair_example_gen.pair_lists import (
+    ListedPair,
+    pair_sets,
+    read_pair_list,
+    with_suffixes,
+)
 
 
 def write(tmp_path, text, name="pairs.csv"):
