@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from components.pusher.versions import versions_in
+from components.exported_model import versions_in
 from components.serving_check.result import RESULT_FILE
 from pipeline.run_records import RunRecord
 

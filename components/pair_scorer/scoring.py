@@ -12,16 +12,13 @@ import tensorflow as tf
 from apache_beam.utils import shared
 
 from components import features
-from components.exported_model import network_digest
+from components.exported_model import EMBED_BATCH, PAIR_BATCH, ExportedModel, network_digest
 from components.pair_example_gen.records import UNFINISHED, write_shard
 from components.pair_scorer.columns import with_columns
 from components.pair_scorer.pace import Pace
 from components.pair_scorer.table import Chunk, EmbeddingTable, write_chunk
 from components.tfrecords import read_tfrecords
 
-# Larger ones are no faster and take memory: at 224 px, a layer of 64 channels makes 13 MB an image.
-EMBED_BATCH = 64
-PAIR_BATCH = 16_384
 # A chunk of embeddings is written when it has this many images.
 IMAGES_A_CHUNK = 8_192
 COUNTERS = "PairScorer"
@@ -49,7 +46,7 @@ class _Models:
     """The loaded SavedModels; one instance a process, however many threads and bundles."""
 
     def __init__(self, paths: tuple[str, ...]):
-        self.models = [tf.saved_model.load(path) for path in paths]
+        self.models = [ExportedModel(path) for path in paths]
         digests = [network_digest(path) for path in paths]
         # The first that embeds as each one does: one network decided twice is one network.
         self._embedders = [digests.index(digest) for digest in digests]
@@ -61,8 +58,7 @@ class _Models:
             if embedder < at:
                 found.append(found[embedder])
             else:
-                embed = self.models[at].signatures["embed"]
-                found.append(embed(image=images)["embedding"].numpy())
+                found.append(self.models[at].embed(images))
         return tuple(found)
 
     @staticmethod
@@ -217,11 +213,9 @@ class _Score(beam.DoFn):
         for model, embeddings, names in zip(
             self._models.models, table.embeddings, _SCORE_COLUMNS, strict=False
         ):
-            result = model.signatures["compare"](
-                embedding_a=tf.constant(embeddings[a]), embedding_b=tf.constant(embeddings[b])
-            )
+            found = model.compare(embeddings[a], embeddings[b])
             for name, key in zip(names, ("distance", "score"), strict=True):
-                columns[name] = result[key].numpy()
+                columns[name] = found[key]
         return columns
 
 

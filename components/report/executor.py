@@ -7,10 +7,11 @@ from typing import Any
 from tfx import types
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
-from tfx.utils import path_utils
 
 from components import features
+from components.artifacts import model_folder
 from components.evaluator.reasons import BLESSING_FILE
+from components.exported_model import decision_of
 from components.metrics.fairness import FairnessConfig
 from components.report.pages import write_pages
 from components.report.scored_pairs import read_scored_pairs
@@ -32,9 +33,8 @@ class ReportExecutor(BaseExecutor):
         pairs = read_scored_pairs(
             artifact_utils.get_split_uri(input_dict["scored_pairs"], features.TEST), columns
         )
-        model = artifact_utils.get_single_instance(input_dict["model"])
-        serving = path_utils.serving_model_path(model.uri)
-        decision = json.loads((Path(serving) / "assets.extra" / "decision.json").read_text())
+        serving = model_folder(input_dict["model"])
+        decision = decision_of(serving)
         blessing = Path(artifact_utils.get_single_uri(input_dict["blessing"]))
         verdict = json.loads((blessing / BLESSING_FILE).read_text())
         fairness = json.loads(exec_properties["run_config"])["evaluation"]["fairness"]

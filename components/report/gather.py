@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from components import features
+from components.artifacts import image_files, split_files, split_folder
 from components.report import data_facts, face_pairs
 from components.report.config import ReportConfig
 from components.report.face_pairs import PairIds
@@ -36,11 +37,6 @@ class Folders:
     image_statistics: Path
     image_verdict: Path
     pair_verdict: Path
-
-
-def split_folder(artifact: Path, split: str) -> Path:
-    """Where an Examples artifact keeps a split."""
-    return artifact / f"Split-{split}"
 
 
 def gather(
@@ -76,7 +72,7 @@ def gather(
     if config.faces:
         shown = np.concatenate([accepts, rejects])
         wanted = {*ids.a[shown].tolist(), *ids.b[shown].tolist()}
-        files = face_pairs.read_image_files(split_folder(folders.images, features.TEST), wanted)
+        files = image_files(split_files(split_folder(folders.images, features.TEST)), wanted)
         thumbnails = {
             image_id: face_pairs.data_uri(file, config.thumbnail_size)
             for image_id, file in files.items()

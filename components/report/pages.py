@@ -9,11 +9,13 @@ from typing import Any
 from absl import logging
 
 from components import features
+from components.artifacts import image_files, split_files, split_folder
+from components.exported_model import ExportedModel
 from components.projector import SPRITE, write_projector
 from components.report import lineage, projector
 from components.report.config import ReportConfig
-from components.report.face_pairs import PairIds, read_image_files, read_pair_ids, small_image
-from components.report.gather import Folders, gather, split_folder
+from components.report.face_pairs import PairIds, read_pair_ids, small_image
+from components.report.gather import Folders, gather
 from components.report.model_card import model_card, model_card_page
 from components.report.page import RunContent, headlines, report_page
 from components.report.scored_pairs import ScoredPairs
@@ -106,12 +108,12 @@ def write_tensorboard(
     chosen = projector.choose_images(identities, config.projector_images, config.seed)
     if not chosen:
         return
-    files = read_image_files(split_folder(images, features.TEST), chosen)
+    files = image_files(split_files(split_folder(images, features.TEST)), chosen)
     ordered = [files[image_id] for image_id in chosen]
     write_projector(
         folder,
         "test images",
-        projector.embed(model, ordered),
+        ExportedModel(model).embed(ordered),
         {
             "identity": [identities[image_id].decode() for image_id in chosen],
             "image": [image_id.decode() for image_id in chosen],

@@ -1,14 +1,12 @@
 """The run in TensorBoard: test scalars, and which test images its embedding projector shows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from components.projector import MOST_SPRITES
-
-_BATCH = 256
 
 
 def choose_images(identities: Mapping[bytes, bytes], limit: int, seed: int) -> list[bytes]:
@@ -33,27 +31,6 @@ def choose_images(identities: Mapping[bytes, bytes], limit: int, seed: int) -> l
         if len(chosen) + len(images) <= limit:
             chosen += images
     return chosen
-
-
-def embed(model: str | Path, files: Sequence[bytes]) -> np.ndarray:
-    """Embeds image files with an exported model.
-
-    Args:
-      model: SavedModel folder.
-      files: JPEG or PNG.
-
-    Returns:
-      float32 ``[N, D]``.
-    """
-    import tensorflow as tf
-
-    signature = tf.saved_model.load(str(model)).signatures["embed"]
-    return np.concatenate(
-        [
-            signature(image=tf.constant(list(files[start : start + _BATCH])))["embedding"].numpy()
-            for start in range(0, len(files), _BATCH)
-        ]
-    )
 
 
 def write_scalars(folder: Path, values: Mapping[str, float], text: Mapping[str, object]) -> None:

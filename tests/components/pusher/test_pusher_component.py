@@ -10,9 +10,9 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
+from components.exported_model import versions_in
 from components.pusher import executor
 from components.pusher.component import Pusher
-from components.pusher.versions import versions_in
 from pipeline.run_records import Artifact, last_run
 
 
