@@ -47,9 +47,8 @@ class ReportExecutor(BaseExecutor):
         )
         output = Path(artifact_utils.get_single_uri(output_dict["summary"]))
         output.mkdir(parents=True, exist_ok=True)
-        partial = output / "summary.json.partial"
-        partial.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
-        partial.replace(output / "summary.json")
+        text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+        (output / "summary.json").write_text(text, encoding="utf-8")
         write_pages(
             output,
             input_dict,

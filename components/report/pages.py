@@ -19,7 +19,6 @@ from components.report.gather import Folders, gather
 from components.report.model_card import model_card, model_card_page
 from components.report.page import RunContent, headlines, report_page
 from components.report.scored_pairs import ScoredPairs
-from components.report.templates import write_text
 from components.report.tfma_page import slicing_metrics, tfma_page
 
 REPORT_FILE = "report.html"
@@ -68,12 +67,12 @@ def write_pages(
         lineage.describe(run_config, inputs, _SOURCE, training),
         config,
     )
-    write_text(output / REPORT_FILE, report_page(content))
+    (output / REPORT_FILE).write_text(report_page(content), encoding="utf-8")
     card = model_card(content, config)
-    write_text(output / "model_card.md", card)
-    write_text(output / "model_card.html", model_card_page(content.name, card))
+    (output / "model_card.md").write_text(card, encoding="utf-8")
+    (output / "model_card.html").write_text(model_card_page(content.name, card), encoding="utf-8")
     metrics = slicing_metrics(place["evaluation"])
-    write_text(output / "tfma.html", tfma_page(f"TFMA: {content.name}", metrics))
+    (output / "tfma.html").write_text(tfma_page(f"TFMA: {content.name}", metrics), encoding="utf-8")
     write_tensorboard(output / TENSORBOARD_FOLDER, content, ids, model, folders.images, config)
     logging.info(
         "Report written for %d pairs; %d false accepts and %d false rejects shown",
