@@ -110,12 +110,12 @@ def image_files(files: Sequence[str], wanted: Collection[bytes]) -> dict[bytes, 
     left, found = set(wanted), dict[bytes, bytes]()
     columns = {features.IMAGE_ID: bytes, features.IMAGE_ENCODED: bytes}
     for batch in read_rows(files, columns, IMAGE_ROWS):
-        if not left:
-            break
         for image_id, file in zip(*batch.values(), strict=True):
             if image_id in left:
                 found[image_id] = file
         left -= found.keys()
+        if not left:
+            break
     if left:
         raise ValueError(
             f"{len(left)} images of pairs are not among the images, {min(left).decode()!r} first; "

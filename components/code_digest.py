@@ -84,9 +84,12 @@ def started_by(command: Iterable[str]) -> list[str]:
 
 
 def _module_of(entry: str) -> str:
-    for name in (entry, entry.rpartition(".")[0]):
-        if _file_of(name):
-            return name
+    module = entry.rpartition(".")[0]
+    path = _file_of(module)
+    if _file_of(entry):
+        return entry
+    if path and path.name != "__init__.py":
+        return module
     raise ModuleNotFoundError(
         f"{entry!r} is neither a module of the project in {PROJECT} nor a function in one"
     )

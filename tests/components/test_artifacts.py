@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
+from components import artifacts
 from components.artifacts import (
     image_files,
     input_files,
@@ -78,7 +79,10 @@ def test_rows_come_in_order_over_files_so_many_at_a_time(tmp_path: Path) -> None
     assert len(read_columns([], columns)["n"]) == 0
 
 
-def test_images_are_found_by_id_and_no_more_is_read_than_needed(images: list[str]) -> None:
+def test_images_are_found_by_id_and_no_more_is_read_than_needed(
+    images: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifacts, "IMAGE_ROWS", 1)
     # The third file is not there: it would be an error to open it.
     found = image_files(images, [b"b.jpg", b"a.jpg", b"b.jpg"])
     assert found == {b"a.jpg": b"a", b"b.jpg": b"b"}

@@ -195,7 +195,8 @@ def test_the_same_definition_has_the_same_keys(tree: Tree) -> None:
         ("SERVING__MODEL_NAME", "other", {"ServingCheck", "Pusher"}),
         ("SERVING__LOCAL_CHECK__PAIRS", "4", {"ServingCheck"}),
         ("SERVING__BASE_DIR", "/elsewhere", {"Pusher"}),
-        ("RUNS_DIR", "/elsewhere", set()),
+        # What it keeps from run to run lies there.
+        ("RUNS_DIR", "/elsewhere", {"PairExampleGen"}),
         ("KUBEFLOW", "{image: some, pipeline_root: /mnt}", set()),
     ],
 )
@@ -240,8 +241,11 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("components/transform/preprocessing.py", {"Transform"}),
         ("components/transform/config.py", {"Transform", "Trainer"}),
         ("components/trainer/run_fn.py", {"Trainer"}),
-        # The exported model finds faces.
-        ("faces/alignment.py", {"PairExampleGen", "Trainer"}),
+        # The exported model finds faces, and who uses it knows how it wants them.
+        (
+            "faces/alignment.py",
+            {"PairExampleGen", "Trainer", "ValScorer", "Decision", "PairScorer", "Report"},
+        ),
         # It is warmed up with drawn faces, which it is asked about before it is pushed.
         ("data/_face_drawing.py", {"Trainer", "ServingCheck"}),
         ("components/val_scorer/executor.py", {"ValScorer"}),
@@ -250,7 +254,6 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("components/pair_scorer/scoring.py", {"PairScorer"}),
         ("components/pair_scorer/ten_fold.py", set()),
         ("components/serving_check/checks.py", {"ServingCheck"}),
-        ("components/serving_check/leash.py", {"ServingCheck"}),
         ("serving/local_server/batching.py", {"ServingCheck"}),
         ("serving/client/client.py", set()),
         ("components/metrics/tfma_extractors.py", {"Evaluator"}),
