@@ -24,7 +24,7 @@ from typing import Any, Final
 import numpy as np
 
 from components.decision.own_photos import Photos, photos_of, reader_for, score_photos
-from components.exported_model import DECISION_FILE, ExportedModel, read_record
+from components.exported_model import ExportedModel, decision_of
 from components.metrics.roc import counts_at
 from components.pair_example_gen.images import align
 from components.val_scorer.ageing import STRENGTHS, aged
@@ -126,9 +126,10 @@ def main() -> int:
     parser.add_argument("--pairs", type=Path, required=True, help="test pairs, CSV or LFW's form")
     parser.add_argument("--photos", type=int, help="so many whole photos are aged, and found")
     given = parser.parse_args()
-    decision = read_record(given.model, DECISION_FILE)
-    if decision is None:
-        parser.error(f"{given.model} has no {DECISION_FILE}; give a model that Decision wrote")
+    try:
+        decision = decision_of(given.model)
+    except ValueError as error:
+        parser.error(str(error))
     began = time.monotonic()
     model, photos = ExportedModel(given.model), photos_of(given.pairs, given.images)
     if given.photos:

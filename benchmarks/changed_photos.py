@@ -21,15 +21,14 @@ from PIL import Image
 from benchmarks.finding import in_a_room, resized, turned
 from benchmarks.identify import newest_model
 from benchmarks.scoring import say
+from components.exported_model import ExportedModel
 from components.pair_example_gen.pair_lists import ListedPair, read_pair_list
 from faces import LFW, PhotoError
-from serving.in_process import LocalModel
 from serving.sent_photos import send_photo
 
 _ORIENTATION = 0x0112
 # "The 0th row is the visual right-hand side, the 0th column the top": EXIF 2.3, 4.6.4.
 _TURNED_LEFT = 6
-_AT_A_TIME = 64
 Change = Callable[[Image.Image], bytes]
 
 
@@ -62,7 +61,7 @@ def changes() -> dict[str, Change]:
 class Embeddings:
     """Embeds photos by their content; one that cannot be used has none."""
 
-    def __init__(self, model: LocalModel, which: str) -> None:
+    def __init__(self, model: ExportedModel, which: str) -> None:
         self._model = model
         # A model without a record was trained on LFW's own pictures.
         self._canvas = model.canvas or LFW
@@ -70,12 +69,9 @@ class Embeddings:
 
     def __call__(self, photos: list[bytes]) -> list[np.ndarray | None]:
         """An embedding [D] for each photo, or None."""
-        found: list[np.ndarray | None] = []
-        for begin in range(0, len(photos), _AT_A_TIME):
-            sent = [self._face(photo) for photo in photos[begin : begin + _AT_A_TIME]]
-            embedded = iter(self._model.embed([face for face in sent if face is not None]))
-            found += [None if face is None else next(embedded) for face in sent]
-        return found
+        sent = [self._face(photo) for photo in photos]
+        embedded = iter(self._model.embed([face for face in sent if face is not None]))
+        return [None if face is None else next(embedded) for face in sent]
 
     def _face(self, photo: bytes) -> bytes | None:
         try:
@@ -85,7 +81,7 @@ class Embeddings:
 
 
 def line(
-    model: LocalModel,
+    model: ExportedModel,
     pairs: list[ListedPair],
     first: list[np.ndarray | None],
     second: list[np.ndarray | None],
@@ -120,7 +116,7 @@ def main(argv: list[str] | None = None) -> None:
     folder = options.model or newest_model()
     pairs = read_pair_list(str(lfw / "pairsDevTest.txt"))
     say(f"pairsDevTest with {folder}")
-    model = LocalModel(folder)
+    model = ExportedModel(folder)
     embed = Embeddings(model, options.face)
 
     def photo(name: str) -> Image.Image:

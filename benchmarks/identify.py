@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.faces import find_source
 from benchmarks.scoring import say, workplace
-from components.report.tensorboard_run import embed
+from components.exported_model import ExportedModel
 from pipeline.config import PROJECT
 from serving.client.search_space import SearchSpace
 from serving.enrolment.gallery import EXACT_NUMBERS, Gallery
@@ -111,7 +111,7 @@ def main(argv: list[str] | None = None) -> None:
             chosen = source.images[: options.images]
             files = [(source.root / path).read_bytes() for path, _ in chosen]
         say(f"embedding {len(files):,} of {source.name} with {model}")
-        embeddings = embed(model, files)
+        embeddings = ExportedModel(model).embed(files)
     space = SearchSpace.euclidean(embeddings.shape[1])
     print(f"Identification: {embeddings.shape[1]} dimensions, {options.queries} queries")
     print(

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.scoring import say
 from components.decision.own_photos import reader_for
 from components.decision.slope import logistic_score
-from components.exported_model import DECISION_FILE, ExportedModel, read_record
+from components.exported_model import ExportedModel
 
 PEOPLE = (10, 100, 1_000)
 ASKED = (0.3, 0.1, 0.03, 0.01)
@@ -219,8 +219,7 @@ def main(argv: list[str] | None = None) -> None:
             for at in all_rows
         ]
     )
-    record = read_record(options.model, DECISION_FILE) or {}
-    report(distances, identities, record, options.people, options.photos, options.plot)
+    report(distances, identities, model.decision, options.people, options.photos, options.plot)
 
 
 if __name__ == "__main__":

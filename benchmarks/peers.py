@@ -165,10 +165,10 @@ def _network() -> tuple[Embed, Decide]:
 
 
 def _exported(folder: str) -> tuple[Embed, Decide]:
+    from components.exported_model import ExportedModel
     from faces import face_file
-    from serving.in_process import LocalModel
 
-    model = LocalModel(folder)
+    model = ExportedModel(folder)
 
     def embed(faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return model.embed([face_file(face) for face in faces])

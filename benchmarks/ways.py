@@ -25,6 +25,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from components import features
+from components.artifacts import split_files
 from components.local_beam import in_process_pipeline
 from components.pair_example_gen import executor as pair_example_gen
 from components.pair_example_gen.config import DataConfig
@@ -199,7 +200,7 @@ def floor(
     """
     config = ImageConfig.model_validate(image)
     types = {features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string)}
-    files = sorted(map(str, Path(examples, "images", "Split-test").iterdir()))
+    files = split_files(Path(examples, "images", "Split-test"))
     encoded = read_tfrecords(files).take(at_most or -1)
 
     def parse(rows: tf.Tensor) -> tf.Tensor:
@@ -266,6 +267,4 @@ def _context(folder: str) -> BaseBeamExecutor.Context:
 
 
 def _rows(folder: str) -> int:
-    files = sorted(map(str, Path(folder).iterdir()))
-    rows = read_tfrecords(files).batch(10_000)
-    return sum(len(batch) for batch in rows)
+    return sum(len(batch) for batch in read_tfrecords(split_files(folder)).batch(10_000))

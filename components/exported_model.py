@@ -1,13 +1,20 @@
-"""An exported model in use: files to embeddings, embeddings to distances, by the batch."""
+"""An exported model in use: where it lies, what its records say, and its answers by the batch."""
 
 import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from faces.record import canvas_of
+from serving.versions import SAVED_MODEL
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# Larger ones are no faster and take memory: at 224 px, a layer of 64 channels makes 13 MB an image.
 EMBED_BATCH: Final = 64
 PAIR_BATCH: Final = 16_384
 
@@ -29,10 +36,14 @@ FMR_ROWS: Final = 65
 
 
 class ExportedModel:
-    """A SavedModel with the signatures ``embed`` and ``compare``.
+    """A SavedModel with the signatures ``embed`` and ``compare``, as Trainer and Decision write it.
 
     Args:
-      folder: Holds ``saved_model.pb``.
+      folder: Holds ``saved_model.pb``, see ``serving.versions.newest_version``.
+
+    Attributes:
+      folder: The same.
+      canvas: How it wants its faces; None takes photos as they are.
 
     Raises:
       ValueError: There is no such model, or it has other signatures.
@@ -55,30 +66,37 @@ class ExportedModel:
                 f"{folder} has the signatures {sorted(self._signatures)}, and not "
                 f"{sorted(missing)}; give a model that this pipeline pushed"
             )
+        self.folder = Path(folder)
+        self.canvas = canvas_of(self.folder)
 
-    def embed(self, files: Sequence[bytes]) -> np.ndarray:
-        """Embeddings, float32 ``[N, D]``, of N of 1 or more JPEG or PNG files."""
+    @property
+    def network(self) -> dict[str, Any]:
+        """See ``network_of``."""
+        return network_of(self.folder)
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        """See ``decision_of``."""
+        return decision_of(self.folder)
+
+    def embed(self, files: "Sequence[bytes] | tf.Tensor") -> np.ndarray:
+        """Embeddings, float32 ``[N, D]``, of N JPEG or PNG files."""
         import tensorflow as tf
 
         embed = self._signatures["embed"]
-        starts = range(0, len(files), EMBED_BATCH)
-        return np.concatenate(
-            [
-                embed(image=tf.constant(files[at : at + EMBED_BATCH]))["embedding"].numpy()
-                for at in starts
-            ]
-        )
+        parts = [
+            embed(image=tf.constant(files[at : at + EMBED_BATCH], tf.string))["embedding"].numpy()
+            # Of no files, too, there are embeddings of a length.
+            for at in range(0, max(1, len(files)), EMBED_BATCH)
+        ]
+        return np.concatenate(parts)
 
-    def distances(
-        self, first: np.ndarray, second: np.ndarray, a: np.ndarray, b: np.ndarray
-    ) -> np.ndarray:
-        """The distances of pairs, float32 ``[P]``.
+    def compare(self, a: np.ndarray, b: np.ndarray) -> dict[str, np.ndarray]:
+        """``distance`` and ``score``, float32 ``[P]``, and ``same``, bool ``[P]``, of pairs.
 
         Args:
-          first: float32 ``[N, D]``, embeddings that the first of a pair is taken from.
-          second: float32 ``[M, D]``, likewise the second.
-          a: int ``[P]``, P of 1 or more: rows of ``first``.
-          b: int ``[P]``: rows of ``second``.
+          a: float32 ``[P, D]``, P of 1 or more.
+          b: float32 ``[P, D]``, each for the one in its place in ``a``.
         """
         import tensorflow as tf
 
@@ -86,11 +104,26 @@ class ExportedModel:
         parts = []
         for at in range(0, len(a), PAIR_BATCH):
             rows = slice(at, at + PAIR_BATCH)
-            found = compare(
-                embedding_a=tf.constant(first[a[rows]]), embedding_b=tf.constant(second[b[rows]])
-            )
-            parts.append(found["distance"].numpy())
-        return np.concatenate(parts)
+            answer = compare(embedding_a=tf.constant(a[rows]), embedding_b=tf.constant(b[rows]))
+            parts.append({name: values.numpy() for name, values in answer.items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def distances(
+        self, first: np.ndarray, second: np.ndarray, a: np.ndarray, b: np.ndarray
+    ) -> np.ndarray:
+        """The distances of pairs, float32 ``[P]``, without all of their embeddings side by side.
+
+        Args:
+          first: float32 ``[N, D]``, embeddings that the first of a pair is taken from.
+          second: float32 ``[M, D]``, likewise the second.
+          a: int ``[P]``, P of 1 or more: rows of ``first``.
+          b: int ``[P]``: rows of ``second``.
+        """
+        starts = range(0, len(a), PAIR_BATCH)
+        batches = [(a[at : at + PAIR_BATCH], b[at : at + PAIR_BATCH]) for at in starts]
+        return np.concatenate(
+            [self.compare(first[rows], second[others])["distance"] for rows, others in batches]
+        )
 
 
 def read_variables(model: str | Path) -> dict[str, Any]:
@@ -116,7 +149,7 @@ def network_digest(model: str | Path) -> str:
     Raises:
       ValueError: It has no variables.
     """
-    digest = hashlib.sha256(Path(model, "saved_model.pb").read_bytes())
+    digest = hashlib.sha256(Path(model, SAVED_MODEL).read_bytes())
     values = read_variables(model)
     decision = {*DECISION_KEYS.values(), *FMR_TABLE_KEYS.values()}
     for name in sorted(values.keys() - decision):
@@ -147,11 +180,24 @@ def network_of(model: str | Path) -> dict[str, Any]:
     Raises:
       ValueError: There is none.
     """
-    record = read_record(model, NETWORK_FILE)
+    return _record_of(model, NETWORK_FILE, "Trainer")
+
+
+def decision_of(model: str | Path) -> dict[str, Any]:
+    """A model's ``decision.json``.
+
+    Raises:
+      ValueError: There is none.
+    """
+    return _record_of(model, DECISION_FILE, "Decision")
+
+
+def _record_of(model: str | Path, name: str, writer: str) -> dict[str, Any]:
+    record = read_record(model, name)
     if record is None:
         raise ValueError(
-            f"{model} holds no {EXTRA}/{NETWORK_FILE}; it is not a model that Trainer wrote, or "
-            "an older one: train it again"
+            f"{model} holds no {EXTRA}/{name}; it is not a model that {writer} wrote, or an older "
+            "one: train it again"
         )
     return record
 

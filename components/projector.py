@@ -5,7 +5,6 @@ of labels, and a sprite sheet: all pictures in one, row by row.
 """
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -67,9 +66,7 @@ def write_projector(
     points.tensor_path = "embeddings.tsv"
     points.metadata_path = "metadata.tsv"
     if pictures is not None:
-        partial = folder / ".sprites.png.partial"
-        sprite_sheet(pictures).save(partial, "PNG")
-        os.replace(partial, folder / "sprites.png")
+        sprite_sheet(pictures).save(folder / "sprites.png")
         points.sprite.image_path = "sprites.png"
         points.sprite.single_image_dim.extend([SPRITE, SPRITE])
     projector.visualize_embeddings(str(folder), config)
@@ -80,7 +77,5 @@ def _cell(value: str) -> str:
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with open(partial, "w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
-    os.replace(partial, path)

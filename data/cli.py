@@ -1,9 +1,7 @@
 """``faceauth-data``: makes or fetches faces, and shows them."""
 
 import argparse
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,10 +95,7 @@ def _preview(args: argparse.Namespace) -> str:
         raise ValueError(f"--out is {target}; its name must end in .png or .jpg")
     sheet = contact_sheet(args.folder, rows=args.rows, columns=args.columns)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-        partial = Path(scratch) / target.name
-        sheet.save(partial)
-        os.replace(partial, target)
+    sheet.save(target)
     return f"{target}: {sheet.width} x {sheet.height} pixels"
 
 

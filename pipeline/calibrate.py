@@ -59,6 +59,7 @@ def run(given: argparse.Namespace) -> int:
       ValueError: Something cannot be used; the message says what and why.
     """
     from components.exported_model import DECISION_FILE, network_of, read_record
+    from serving.versions import newest_version
 
     model = newest_version(given.model)
     network, before = network_of(model), read_record(model, DECISION_FILE)
@@ -88,22 +89,6 @@ def run(given: argparse.Namespace) -> int:
         print("\n".join(outcome(made, before)))
         print(f"written: {target}" if target else "nothing written")
     return 0
-
-
-def newest_version(folder: Path) -> Path:
-    """A version's folder as it is, or the newest version in a folder of versions.
-
-    Raises:
-      ValueError: It is neither.
-    """
-    from components.pusher.versions import versions_in
-
-    if (folder / "saved_model.pb").is_file():
-        return folder
-    versions = versions_in(folder)
-    if not versions:
-        raise ValueError(f"{folder} is neither a SavedModel nor a folder of versions of one")
-    return folder / str(versions[-1])
 
 
 def decision_config(given: argparse.Namespace, before: dict[str, Any] | None) -> "DecisionConfig":

@@ -6,7 +6,6 @@ none of its own arguments on: ``FACEAUTH_CONFIG`` names the file, and
 for an environment variable and its default; the result stays text.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -211,11 +210,6 @@ class PipelineConfig(Section):
     def serving_dir(self) -> Path:
         """Where TF Serving looks for the model's versions."""
         return absolute(self.serving.base_dir) / self.serving.model_name
-
-    @property
-    def digest(self) -> str:
-        """16 hex digits that change with any value."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
 
 def absolute(path: str | Path) -> Path:

@@ -1,9 +1,9 @@
-"""The whole pipeline on one screen."""
+"""The whole pipeline on one screen: ``create_pipeline``, at the end."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from tfx.components import (
     ExampleValidator,
@@ -18,7 +18,7 @@ from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import infra_validator_pb2, pusher_pb2, transform_pb2
-from tfx.types import Channel, standard_artifacts
+from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.utils import kube_utils
 
 import schemas
@@ -41,15 +41,163 @@ from pipeline.baseline import BlessedBeforeStrategy
 from pipeline.config import PipelineConfig
 from pipeline.evaluation import build_eval_config
 
-_LOCAL_BEAM = [
+_PREPROCESSING_FN: Final = "components.transform.preprocessing.preprocessing_fn"
+_LOCAL_BEAM: Final = [
     f"--runner={IN_PROCESS_RUNNER}",
     # Beam would otherwise build a source distribution of tfx for workers that are not remote.
     "--sdk_container_image=local",
 ]
 
 
-def _file_digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+class _Nodes(list[BaseNode]):
+    """The nodes of the graph."""
+
+    def add(self, node: Any, name: str | None = None) -> Any:
+        """Adds a node, under another name than its class's, and returns it."""
+        # No dots: on Kubeflow, the id names a task of Argo, which takes letters, digits and "-".
+        self.append(node.with_id(name) if name else node)
+        return node
+
+
+class _Checked(NamedTuple):
+    """What looks at images, or at pairs, before anything is made of them."""
+
+    statistics: BaseChannel
+    schema: BaseChannel
+    gate: AnomalyGate
+
+
+def _check_data(
+    nodes: _Nodes, kind: str, examples: BaseChannel, config: PipelineConfig, columns: list[str]
+) -> _Checked:
+    """Adds statistics, the curated schema, what contradicts it, and the gate before training."""
+    statistics = nodes.add(StatisticsGen(examples=examples), f"StatisticsGen-{kind}")
+    schema = nodes.add(ImportSchemaGen(str(schemas.path(kind))), f"ImportSchemaGen-{kind}")
+    # For the cache, which sees the path alone. The executor passes over it.
+    content = schemas.path(kind).read_bytes()
+    schema.exec_properties["digest"] = hashlib.sha256(content).hexdigest()[:16]
+    anomalies = nodes.add(
+        ExampleValidator(statistics.outputs["statistics"], schema.outputs["schema"]),
+        f"ExampleValidator-{kind}",
+    )
+    gate = AnomalyGate(
+        anomalies=anomalies.outputs["anomalies"],
+        statistics=statistics.outputs["statistics"],
+        allowed_new_columns=json.dumps(columns),
+        min_examples=config.validation.min_examples,
+        stop=config.validation.stop_on_anomalies,
+    )
+    nodes.add(gate, f"AnomalyGate-{kind}")
+    return _Checked(statistics.outputs["statistics"], schema.outputs["schema"], gate)
+
+
+def _transform(images: BaseChannel, checked: _Checked, config: PipelineConfig) -> Transform:
+    """What prepares images, after the gate."""
+    transform = Transform(
+        examples=images,
+        schema=checked.schema,
+        preprocessing_fn=_PREPROCESSING_FN,
+        splits_config=transform_pb2.SplitsConfig(
+            analyze=[features.TRAIN], transform=list(features.SPLITS)
+        ),
+        custom_config={
+            "image": config.image.model_dump_json(),
+            "code_digest": code_digest(_PREPROCESSING_FN),
+        },
+        # Statistics of raw pixels as strings say nothing; those of the images exist already.
+        disable_statistics=True,
+    )
+    transform.add_upstream_node(checked.gate)
+    return transform
+
+
+def _tuned(
+    nodes: _Nodes,
+    prepared: BaseChannel,
+    pairs: BaseChannel,
+    checked: _Checked,
+    config: PipelineConfig,
+) -> BaseChannel | None:
+    """The values that a search found; None where the config asks for none."""
+    if config.tuning is None:
+        return None
+    tuner = SiameseTuner(
+        examples=prepared,
+        pairs=pairs,
+        training=config.training,
+        tuning=config.tuning,
+        image=config.image,
+    )
+    tuner.add_upstream_node(checked.gate)
+    return nodes.add(tuner, "Tuner").outputs["best_hyperparameters"]
+
+
+def _baseline(
+    nodes: _Nodes, model: BaseChannel, uri: str | None, resolve: bool
+) -> BaseChannel | None:
+    """The model to compare with: named by its folder, looked up in ML Metadata, or none."""
+    if uri:
+        importer = Importer(source_uri=uri, artifact_type=standard_artifacts.Model)
+        return nodes.add(importer, "Baseline").outputs["result"]
+    if not resolve:
+        return None
+    resolver = Resolver(
+        strategy_class=BlessedBeforeStrategy,
+        candidate=model,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+    )
+    return nodes.add(resolver, "Baseline").outputs["model"]
+
+
+def _evaluator(
+    scored: BaseChannel,
+    model: BaseChannel,
+    baseline: BaseChannel | None,
+    config: PipelineConfig,
+    columns: list[str],
+) -> Evaluator:
+    """What measures the scored test pairs and blesses."""
+    return Evaluator(
+        examples=scored,
+        model=model,
+        baseline_model=baseline,
+        eval_config=build_eval_config(config.evaluation, columns),
+        example_splits=[features.TEST],
+        # Hands pairs to TFMA by the thousand, not one by one.
+        module_path="components.metrics.tfma_extractors",
+    )
+
+
+def _serving_check(
+    nodes: _Nodes,
+    model: BaseChannel,
+    blessing: BaseChannel,
+    images: BaseChannel,
+    scored: BaseChannel,
+    config: PipelineConfig,
+) -> BaseChannel | None:
+    """The blessing of what tries the candidate as it will be served; None without a check."""
+    check: ServingCheck | InfraValidator
+    match config.serving.check:
+        case "local":
+            check = ServingCheck(
+                model=model,
+                model_blessing=blessing,
+                images=images,
+                scored_pairs=scored,
+                model_name=config.serving.model_name,
+                check=config.serving.local_check,
+            )
+        case "infra_validator":
+            check = InfraValidator(
+                model=model,
+                serving_spec=_serving_spec(config),
+                validation_spec=infra_validator_pb2.ValidationSpec(num_tries=2),
+            )
+        case _:
+            return None
+    return nodes.add(check).outputs["blessing"]
 
 
 def _serving_spec(config: PipelineConfig) -> infra_validator_pb2.ServingSpec:
@@ -63,6 +211,29 @@ def _serving_spec(config: PipelineConfig) -> infra_validator_pb2.ServingSpec:
     # TFX starts it as a pod only from a pod of Kubeflow's. The message chosen is empty.
     (spec.kubernetes if kube_utils.is_inside_kfp() else spec.local_docker).SetInParent()
     return spec
+
+
+def _pipeline(
+    nodes: _Nodes, config: PipelineConfig, metadata_path: Path | None, root: str | None
+) -> Pipeline:
+    """The nodes, and how they are run."""
+    store = None
+    if metadata_path:
+        store = metadata.sqlite_metadata_connection_config(str(metadata_path))
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=root or str(config.pipeline_root),
+        components=nodes,
+        enable_cache=True,
+        metadata_connection_config=store,
+        beam_pipeline_args=[*_LOCAL_BEAM, *config.beam_args],
+    )
+
+
+def _destination(folder: Path) -> pusher_pb2.PushDestination:
+    """Where Pusher pushes to."""
+    filesystem = pusher_pb2.PushDestination.Filesystem(base_directory=str(folder))
+    return pusher_pb2.PushDestination(filesystem=filesystem)
 
 
 def create_pipeline(
@@ -82,255 +253,68 @@ def create_pipeline(
         up the last blessed one.
       resolve_baseline: Look up the last blessed model in ML Metadata.
     """
-    columns = attribute_names(config.data)
-    nodes: list[BaseNode] = []
-
-    def add(node: Any, name: str | None = None) -> Any:
-        # No dots: on Kubeflow, the id names a task of Argo, which takes letters, digits and "-".
-        nodes.append(node.with_id(name) if name else node)
-        return node
-
-    faces = add(
-        PairExampleGen(
-            data_config=config.data.model_dump_json(),
-            fingerprint=fingerprint(config.data),
-            code_digest=code_digest(
-                "pair_example_gen",
-                "features",
-                "section",
-                *(() if config.data.align == "none" else ("faces",)),
-            ),
-            kept_faces=f"{pipeline_root or config.root}/aligned_faces",
-        )
+    nodes, columns = _Nodes(), attribute_names(config.data)
+    kept = f"{pipeline_root or config.root}/aligned_faces"
+    faces = nodes.add(
+        PairExampleGen(config.data.model_dump_json(), fingerprint(config.data), kept_faces=kept)
     )
-    schema = {}
-    statistics = {}
-    gates = {}
-    for kind in ("images", "pairs"):
-        statistics[kind] = add(StatisticsGen(examples=faces.outputs[kind]), f"StatisticsGen-{kind}")
-        schema[kind] = add(ImportSchemaGen(str(schemas.path(kind))), f"ImportSchemaGen-{kind}")
-        # For the cache, which sees the path alone. The executor passes over it.
-        schema[kind].exec_properties["digest"] = _file_digest(schemas.path(kind))
-        anomalies = add(
-            ExampleValidator(
-                statistics=statistics[kind].outputs["statistics"],
-                schema=schema[kind].outputs["schema"],
-            ),
-            f"ExampleValidator-{kind}",
-        )
-        gates[kind] = add(
-            AnomalyGate(
-                anomalies=anomalies.outputs["anomalies"],
-                statistics=statistics[kind].outputs["statistics"],
-                allowed_new_columns=json.dumps(columns),
-                min_examples=config.validation.min_examples,
-                stop=config.validation.stop_on_anomalies,
-                code_digest=code_digest("anomaly_gate", "features"),
-            ),
-            f"AnomalyGate-{kind}",
-        )
+    images, pairs = faces.outputs["images"], faces.outputs["pairs"]
+    image_check = _check_data(nodes, "images", images, config, columns)
+    pair_check = _check_data(nodes, "pairs", pairs, config, columns)
 
-    transform = add(
-        Transform(
-            examples=faces.outputs["images"],
-            schema=schema["images"].outputs["schema"],
-            preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
-            splits_config=transform_pb2.SplitsConfig(
-                analyze=[features.TRAIN], transform=list(features.SPLITS)
-            ),
-            custom_config={
-                "image": config.image.model_dump_json(),
-                "code_digest": code_digest("transform", "features", "section"),
-            },
-            # Statistics of raw pixels as strings say nothing; those of the images exist already.
-            disable_statistics=True,
-        )
+    transform = nodes.add(_transform(images, image_check, config))
+    prepared = transform.outputs["transformed_examples"]
+    trainer = SiameseTrainer(
+        examples=prepared,
+        pairs=pairs,
+        transform_graph=transform.outputs["transform_graph"],
+        training=config.training,
+        image=config.image,
+        align=config.data.align,
+        hyperparameters=_tuned(nodes, prepared, pairs, pair_check, config),
     )
-    transform.add_upstream_node(gates["images"])
+    nodes.add(trainer, "Trainer").add_upstream_node(pair_check.gate)
 
-    trainer_code = code_digest(
-        "trainer",
-        "metrics/roc",
-        "transform",
-        "exported_model",
-        "projector",
-        "tfrecords",
-        "features",
-        "section",
-        "faces",
-    )
-    tuned = None
-    if config.tuning:
-        tuner = SiameseTuner(
-            examples=transform.outputs["transformed_examples"],
-            pairs=faces.outputs["pairs"],
-            training=config.training,
-            tuning=config.tuning,
-            image=config.image,
-            code_digest=trainer_code,
-        )
-        tuned = add(tuner, "Tuner").outputs["best_hyperparameters"]
-        tuner.add_upstream_node(gates["pairs"])
-    trainer = add(
-        SiameseTrainer(
-            examples=transform.outputs["transformed_examples"],
-            pairs=faces.outputs["pairs"],
-            transform_graph=transform.outputs["transform_graph"],
-            training=config.training,
-            image=config.image,
-            align=config.data.align,
-            code_digest=trainer_code,
-            hyperparameters=tuned,
-        ),
-        "Trainer",
-    )
-    trainer.add_upstream_node(gates["pairs"])
-
-    trained = trainer.outputs["model"]
-    val_scorer = add(
-        ValScorer(
-            images=faces.outputs["images"],
-            pairs=faces.outputs["pairs"],
-            model=trained,
-            aged=config.decision.aged,
-            strangers=config.decision.strangers,
-            code_digest=code_digest(
-                "val_scorer",
-                "pair_example_gen/pairing",
-                "exported_model",
-                "metrics/resolution",
-                "tfrecords",
-                "features",
-            ),
-        )
-    )
-    decision = add(
-        Decision(
-            trained_model=trained,
-            calibration_pairs=val_scorer.outputs["calibration_pairs"],
-            decision=config.decision,
-            code_digest=code_digest(
-                "decision",
-                "val_scorer",
-                "metrics/bootstrap",
-                "metrics/calibration",
-                "metrics/resolution",
-                "metrics/roc",
-                "metrics/table",
-                "exported_model",
-                "features",
-                "section",
-            ),
-        )
-    )
-    # From here on, the model is the one that decides.
-    model = decision.outputs["model"]
-    baseline = None
-    if baseline_uri:
-        importer = Importer(source_uri=baseline_uri, artifact_type=standard_artifacts.Model)
-        baseline = add(importer, "Baseline").outputs["result"]
-    elif resolve_baseline:
-        resolver = Resolver(
-            strategy_class=BlessedBeforeStrategy,
-            candidate=model,
-            model=Channel(type=standard_artifacts.Model),
-            model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-        )
-        baseline = add(resolver, "Baseline").outputs["model"]
-
-    scorer = add(
+    undecided, asked = trainer.outputs["model"], config.decision
+    val_scorer = nodes.add(ValScorer(images, pairs, undecided, asked.aged, asked.strangers))
+    calibration_pairs = val_scorer.outputs["calibration_pairs"]
+    model = nodes.add(Decision(undecided, calibration_pairs, asked)).outputs["model"]
+    baseline = _baseline(nodes, model, baseline_uri, resolve_baseline)
+    scorer = nodes.add(
         PairScorer(
-            images=faces.outputs["images"],
-            pairs=faces.outputs["pairs"],
-            model=model,
+            images,
+            pairs,
+            model,
             baseline_model=baseline,
             scoring=config.scoring,
             kept_embeddings=f"{pipeline_root or config.root}/embeddings",
-            code_digest=code_digest(
-                "pair_scorer",
-                "pair_example_gen/records",
-                "exported_model",
-                "tfrecords",
-                "features",
-                "section",
-            ),
         )
     )
-    evaluator = add(
-        Evaluator(
-            examples=scorer.outputs["scored_pairs"],
-            model=model,
-            baseline_model=baseline,
-            eval_config=build_eval_config(config.evaluation, columns),
-            example_splits=[features.TEST],
-            # Hands pairs to TFMA by the thousand, not one by one.
-            module_path="components.metrics.tfma_extractors",
-        )
-    )
-    # As above: the metrics and the reasons are our own code.
-    evaluator.exec_properties["code_digest"] = code_digest("evaluator", "metrics", "features")
-    add(
+    scored = scorer.outputs["scored_pairs"]
+    evaluator = nodes.add(_evaluator(scored, model, baseline, config, columns))
+    blessing = evaluator.outputs["blessing"]
+    nodes.add(
         Report(
-            images=faces.outputs["images"],
-            pairs=faces.outputs["pairs"],
-            image_statistics=statistics["images"].outputs["statistics"],
-            image_verdict=gates["images"].outputs["verdict"],
-            pair_verdict=gates["pairs"].outputs["verdict"],
-            scored_pairs=scorer.outputs["scored_pairs"],
+            images=images,
+            pairs=pairs,
+            image_statistics=image_check.statistics,
+            image_verdict=image_check.gate.outputs["verdict"],
+            pair_verdict=pair_check.gate.outputs["verdict"],
+            scored_pairs=scored,
             model=model,
             model_run=trainer.outputs["model_run"],
             evaluation=evaluator.outputs["evaluation"],
-            blessing=evaluator.outputs["blessing"],
+            blessing=blessing,
             attributes=columns,
             run_config=config.model_dump_json(),
-            code_digest=code_digest(
-                "report", "projector", "decision", "metrics", "tfrecords", "features"
-            ),
         )
     )
-    check = None
-    match config.serving.check:
-        case "local":
-            check = add(
-                ServingCheck(
-                    model=model,
-                    model_blessing=evaluator.outputs["blessing"],
-                    images=faces.outputs["images"],
-                    scored_pairs=scorer.outputs["scored_pairs"],
-                    model_name=config.serving.model_name,
-                    check=config.serving.local_check,
-                    code_digest=code_digest("serving_check", "tfrecords", "features", "section"),
-                )
-            )
-        case "infra_validator":
-            check = add(
-                InfraValidator(
-                    model=model,
-                    serving_spec=_serving_spec(config),
-                    validation_spec=infra_validator_pb2.ValidationSpec(num_tries=2),
-                )
-            )
-    add(
+    nodes.add(
         Pusher(
             model=model,
-            model_blessing=evaluator.outputs["blessing"],
-            infra_blessing=check.outputs["blessing"] if check else None,
-            push_destination=pusher_pb2.PushDestination(
-                filesystem=pusher_pb2.PushDestination.Filesystem(
-                    base_directory=str(config.serving_dir)
-                )
-            ),
+            model_blessing=blessing,
+            infra_blessing=_serving_check(nodes, model, blessing, images, scored, config),
+            push_destination=_destination(config.serving_dir),
         )
     )
-    return Pipeline(
-        pipeline_name=config.name,
-        pipeline_root=pipeline_root or str(config.pipeline_root),
-        components=nodes,
-        enable_cache=True,
-        metadata_connection_config=(
-            metadata.sqlite_metadata_connection_config(str(metadata_path))
-            if metadata_path
-            else None
-        ),
-        beam_pipeline_args=[*_LOCAL_BEAM, *config.beam_args],
-    )
+    return _pipeline(nodes, config, metadata_path, pipeline_root)

@@ -1,13 +1,13 @@
 """``make preview``: what augmentation does to the images of a config, in one picture."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components import features
 from components.pair_example_gen.errors import DataError
+from components.whole_file import whole_file
 from pipeline.config import ConfigError, PipelineConfig, ensure_data, load_config
 
 if TYPE_CHECKING:
@@ -146,10 +146,8 @@ def write_preview(config: PipelineConfig) -> Path:
     files = [first for _, first, _ in pairs] + [second for _, _, second in pairs]
     sheet = contact_sheet([label for label, _, _ in pairs], augmented(config, files))
     path = config.root / "preview.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(".preview.png.partial")
-    sheet.save(partial, "PNG")
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        sheet.save(partial, "PNG")
     return path
 
 

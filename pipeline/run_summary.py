@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.metrics.table import shown_in
-from components.pusher.versions import versions_in
 from components.serving_check.result import RESULT_FILE
 from pipeline.run_records import RunRecord
+from serving.versions import versions_in
 
 _COUNTS: Final = ("tp", "fn", "fp", "tn")
 _SLICES_SHOWN: Final = 10

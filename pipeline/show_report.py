@@ -41,8 +41,8 @@ def assemble(run: RunRecord, target: Path) -> Path:
     Raises:
         NoReportError: The run made no report, or an older release made it.
     """
-    from components.report.templates import write_text
     from components.report.times import ComponentTime, with_times
+    from components.whole_file import whole_file
 
     artifact = run.artifact(RUN_SUMMARY)
     source = Path(artifact.uri) if artifact else None
@@ -59,7 +59,6 @@ def assemble(run: RunRecord, target: Path) -> Path:
         for each in run.executions
     ]
     ended = max(each.ended for each in run.executions)
-    target.mkdir(parents=True, exist_ok=True)
     page = (source / _REPORT).read_text(encoding="utf-8")
     started = f"{datetime.fromtimestamp(run.started):%Y-%m-%d %H:%M}"
     try:
@@ -67,10 +66,10 @@ def assemble(run: RunRecord, target: Path) -> Path:
     except ValueError as error:
         raise NoReportError(f"{source / _REPORT}: {error}") from error
     report = target / _REPORT
-    write_text(report, page)
-    for name in _OTHERS:
-        if (source / name).is_file():
-            write_text(target / name, (source / name).read_text(encoding="utf-8"))
+    pages = {name: (source / name).read_bytes() for name in _OTHERS if (source / name).is_file()}
+    for name, content in {_REPORT: page.encode(), **pages}.items():
+        with whole_file(target / name) as partial:
+            partial.write_bytes(content)
     return report
 
 

@@ -18,6 +18,7 @@ from faces.photo import LARGEST_FILE
 from serving.face_manifest import Entry, Manifest
 from serving.folder_walk import UNREADABLE, Walked, walk
 from serving.sent_photos import png, shown
+from serving.whole_file import whole_file
 
 NOT_USED: Final = "not_used.csv"
 NAME_TAKEN: Final = "name_taken"
@@ -208,7 +209,8 @@ class _Job:
         self.manifest.add(looked.name, Entry(looked.sha256, digests))
         owners.update(dict.fromkeys(contents, looked.name))
         for name, content in contents.items():
-            _replace(self.target / name, content)
+            with whole_file(self.target / name) as partial:
+                partial.write_bytes(content)
         stale = {name: "" for name in (entry.faces if entry else {}) if name not in contents}
         self._remove(stale, looked.name, owners)
         outcome.used += 1
@@ -235,13 +237,6 @@ def _encoded(name: str, pixels: np.ndarray) -> bytes:
     return face_file(pixels) if name.lower().endswith(_JPEG_SUFFIXES) else png(pixels)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
-
-
 def _digest(path: Path) -> str | None:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -255,9 +250,9 @@ def _write_list(outcome: Outcome) -> None:
         for one in sorted(outcome.not_used, key=lambda one: one.name):
             yield one.name, one.reason, one.message
 
-    path = outcome.not_used_list
-    temporary = path.with_name(f"{path.name}.part")
-    # A name need not be UTF-8.
-    with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with (
+        whole_file(outcome.not_used_list) as partial,
+        # A name need not be UTF-8.
+        partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
         csv.writer(file).writerows(rows())
-    temporary.replace(path)

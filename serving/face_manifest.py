@@ -6,6 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, TextIO
 
+from serving.whole_file import whole_file
+
 FILE: Final = ".faces.jsonl"
 
 
@@ -116,8 +118,7 @@ class Manifest:
                 # The line that was being written when a run was interrupted.
 
     def _write(self) -> None:
-        temporary = self._path.with_name(f"{FILE}.part")
-        with temporary.open("w", encoding="ascii") as file:
+        with whole_file(self._path) as partial, partial.open("w", encoding="ascii") as file:
             # What was made with other settings first, under none.
             for settings, current in (({}, False), (self._settings, True)):
                 file.write(json.dumps({"settings": settings}) + "\n")
@@ -125,4 +126,3 @@ class Manifest:
                     if (photo in self._current) == current:
                         line = {"photo": photo, "sha256": entry.sha256, "faces": entry.faces}
                         file.write(json.dumps(line) + "\n")
-        temporary.replace(self._path)

@@ -6,6 +6,7 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.anomaly_gate import executor
+from components.code_digest import code_digest
 
 
 class DataVerdict(types.Artifact):
@@ -48,7 +49,6 @@ class AnomalyGate(base_component.BaseComponent):
         allowed_new_columns: str,
         min_examples: int,
         stop: bool,
-        code_digest: str,
     ) -> None:
         """Builds the component.
 
@@ -59,7 +59,6 @@ class AnomalyGate(base_component.BaseComponent):
             of the data set.
           min_examples: The fewest examples that each split must have.
           stop: Whether to stop the run; False only reports.
-          code_digest: A digest of this component's code, for TFX's cache.
         """
         super().__init__(
             spec=AnomalyGateSpec(
@@ -68,7 +67,7 @@ class AnomalyGate(base_component.BaseComponent):
                 allowed_new_columns=allowed_new_columns,
                 min_examples=min_examples,
                 stop=int(stop),
-                code_digest=code_digest,
+                code_digest=code_digest(executor.__name__),
                 verdict=channel_utils.as_channel([DataVerdict()]),
             )
         )

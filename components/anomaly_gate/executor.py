@@ -13,6 +13,7 @@ from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
+from tfx.utils import io_utils
 
 from components.anomaly_gate.findings import Finding, anomaly_findings, count_findings, report
 
@@ -64,7 +65,8 @@ class Executor(base_executor.BaseExecutor):
             "allowed_new_columns": allowed,
             "findings": [dataclasses.asdict(finding) for finding in findings],
         }
-        _write(os.path.join(verdict.uri, VERDICT_FILE), json.dumps(content, indent=2) + "\n")
+        file = os.path.join(verdict.uri, VERDICT_FILE)
+        io_utils.write_string_file(file, json.dumps(content, indent=2) + "\n")
         if passed:
             logging.info("Data accepted: examples %s, %d warnings", examples, len(findings))
         if findings:
@@ -74,10 +76,3 @@ class Executor(base_executor.BaseExecutor):
                     f"{message}\nThe run stops here; to only report, set stop to false"
                 )
             logging.warning("%s", message)
-
-
-def _write(path: str, text: str) -> None:
-    fileio.makedirs(os.path.dirname(path))
-    with fileio.open(f"{path}.unfinished", "w") as file:
-        file.write(text)
-    fileio.rename(f"{path}.unfinished", path, overwrite=True)

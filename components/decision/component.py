@@ -4,6 +4,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components.code_digest import code_digest
 from components.decision.config import DecisionConfig
 from components.decision.executor import DecisionExecutor
 from components.val_scorer.artifact import CalibrationPairs
@@ -33,7 +34,6 @@ class Decision(base_component.BaseComponent):
       trained_model: From Trainer.
       calibration_pairs: From ValScorer.
       decision: What the threshold is chosen for.
-      code_digest: Of the source, for the cache.
     """
 
     SPEC_CLASS = DecisionSpec
@@ -44,14 +44,13 @@ class Decision(base_component.BaseComponent):
         trained_model: BaseChannel,
         calibration_pairs: BaseChannel,
         decision: DecisionConfig,
-        code_digest: str,
     ):
         super().__init__(
             spec=DecisionSpec(
                 trained_model=trained_model,
                 calibration_pairs=calibration_pairs,
                 decision=decision.model_dump_json(),
-                code_digest=code_digest,
+                code_digest=code_digest(DecisionExecutor.__module__),
                 model=Channel(type=standard_artifacts.Model),
             )
         )

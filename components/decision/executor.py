@@ -9,6 +9,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components import features
+from components.artifacts import model_folder
 from components.decision.config import DecisionConfig
 from components.decision.decide import Made, decide, published_of, used_pairs
 from components.decision.pictures import distance_histogram
@@ -37,7 +38,7 @@ class DecisionExecutor(BaseExecutor):
             artifact_utils.get_single_uri(input_dict["calibration_pairs"])
         )
         config = DecisionConfig.model_validate_json(exec_properties["decision"])
-        trained = _serving_folder(input_dict, "trained_model")
+        trained = model_folder(input_dict["trained_model"])
         network = network_of(trained)
         made = decide(
             pairs,
@@ -55,11 +56,6 @@ class DecisionExecutor(BaseExecutor):
             made.record,
         )
         _show(used_pairs(pairs, config), made, Path(output), str(config))
-
-
-def _serving_folder(inputs: Artifacts, key: str) -> str:
-    model = artifact_utils.get_single_instance(inputs[key])
-    return path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
 
 
 def _show(pairs: CalibrationPairs, made: Made, folder: Path, objective: str) -> None:

@@ -5,7 +5,6 @@ copied, and its checkpoint is written anew with their values: a fraction of a se
 network.
 """
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +32,7 @@ def write_decision(
 
     Args:
       model: The SavedModel's folder, trained or decided before. It is not changed.
-      folder: Appears whole or not at all.
+      folder: Not there yet.
       threshold: The largest distance that is "same".
       slope: Of the logistic score.
       record: For ``decision.json``. Its ``fmr_table`` goes into the model too, if that has a place
@@ -56,15 +55,11 @@ def write_decision(
     for key, column in zip(FMR_TABLE_KEYS.values(), np.transpose(table), strict=True):
         if key in values:
             values[key] = column.astype(np.float32)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(model, partial, ignore=_variables_of(model))
-    _write_variables(partial, values)
-    renew_fingerprint(partial)
-    (partial / EXTRA).mkdir(exist_ok=True)
-    (partial / EXTRA / DECISION_FILE).write_text(record_text(record), encoding="utf-8")
-    os.replace(partial, folder)
+    shutil.copytree(model, folder, ignore=_variables_of(model))
+    _write_variables(folder, values)
+    renew_fingerprint(folder)
+    (folder / EXTRA).mkdir(exist_ok=True)
+    (folder / EXTRA / DECISION_FILE).write_text(record_text(record), encoding="utf-8")
 
 
 def _variables_of(model: Path) -> Any:

@@ -5,6 +5,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
+from components.code_digest import code_digest
 from components.pair_example_gen import executor
 
 
@@ -38,24 +39,20 @@ class PairExampleGen(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = PairExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(
-        self, data_config: str, fingerprint: str, code_digest: str, kept_faces: str = ""
-    ) -> None:
+    def __init__(self, data_config: str, fingerprint: str, kept_faces: str = "") -> None:
         """Builds the component.
 
         Args:
           data_config: A ``DataConfig`` as JSON.
-          fingerprint: ``components.pair_example_gen.fingerprint`` of it: TFX's cache sees the
-            config, and not the contents of the files it names.
-          code_digest: ``code_digest("pair_example_gen", "features", "section")`` of
-            ``components.code_digest``: the cache sees no code either.
+          fingerprint: ``digest.fingerprint`` of it: TFX's cache sees the config, and not the
+            contents of the files it names.
           kept_faces: A folder that keeps aligned faces from one run to the next; none if empty.
         """
         super().__init__(
             spec=PairExampleGenSpec(
                 data_config=data_config,
                 fingerprint=fingerprint,
-                code_digest=code_digest,
+                code_digest=code_digest(executor.__name__),
                 kept_faces=kept_faces,
                 images=channel_utils.as_channel([standard_artifacts.Examples()]),
                 pairs=channel_utils.as_channel([standard_artifacts.Examples()]),

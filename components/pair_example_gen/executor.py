@@ -19,7 +19,7 @@ from tfx.types import artifact_utils
 
 from components.code_digest import code_digest
 from components.pair_example_gen import images as image_files
-from components.pair_example_gen import records, reporting
+from components.pair_example_gen import kept_faces, records, reporting
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.kept_faces import KeptFaces
 from components.pair_example_gen.planning import Pairs, final_pairs, read_listed_pairs
@@ -30,9 +30,6 @@ from faces import CANVASES
 # Shards have a fixed number of rows, so that files do not depend on how many workers write them.
 _IMAGES_A_SHARD = 1_000
 _PAIRS_A_SHARD = 20_000
-
-# What a kept face depends on, beside ``faces``.
-CODE = ("pair_example_gen/images", "pair_example_gen/kept_faces")
 
 _TF_EXAMPLE = example_gen_pb2.PayloadFormat.Value("FORMAT_TF_EXAMPLE")
 
@@ -70,8 +67,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         kept = None
         if config.align != "none" and exec_properties.get("kept_faces"):
+            code = code_digest(kept_faces.__name__)
             wanted = f"{CANVASES[config.align].model_dump_json()} {config.face}"
-            kept = KeptFaces(exec_properties["kept_faces"], code_digest(*CODE, "faces"), wanted)
+            kept = KeptFaces(exec_properties["kept_faces"], code, wanted)
             kept.clean()
         write = WriteImages(config, table.attribute_names, images_artifact.uri, kept)
         reports = self._write_images(splits, write)

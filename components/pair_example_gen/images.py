@@ -4,15 +4,18 @@ import errno
 import io
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
 from faces import CANVASES, FaceCanvas, PhotoError, face_file, find_faces, read_file
 from faces.focus import variance_of_laplacian
+
+if TYPE_CHECKING:
+    # Aligned faces are kept from run to run until code changes that this module imports.
+    from components.pair_example_gen.config import DataConfig
 
 # Why an image is quarantined.
 MISSING = "missing"  # no such file
@@ -136,7 +139,7 @@ def luminance_statistics(pixels: NDArray[np.uint8]) -> tuple[float, float, float
     return float(luminance.mean()), float(luminance.std()), sharpness
 
 
-def read_as(config: DataConfig, path: str) -> Found:
+def read_as(config: "DataConfig", path: str) -> Found:
     """Reads an image as a config wants it: as it is, or its face aligned."""
     if config.align == "none":
         return read_and_inspect(path, config.max_pixels)

@@ -2,21 +2,23 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
 from components import features
-from components.pair_example_gen.images import ImageFacts
-from components.pair_example_gen.sources import Image
+
+if TYPE_CHECKING:
+    from components.pair_example_gen.images import ImageFacts
+    from components.pair_example_gen.sources import Image
 
 # The folder of an artifact that holds what is not finished.
 UNFINISHED: Final = ".unfinished"
 
 
 def image_example(
-    image: Image, data: bytes, facts: ImageFacts, attribute_names: Iterable[str]
+    image: "Image", data: bytes, facts: "ImageFacts", attribute_names: Iterable[str]
 ) -> bytes:
     """A serialised row of the images artifact."""
     return _example(
@@ -36,7 +38,7 @@ def image_example(
 
 
 def pair_example(
-    image_a: Image, image_b: Image, label: int, pair_set: str, attribute_names: Iterable[str]
+    image_a: "Image", image_b: "Image", label: int, pair_set: str, attribute_names: Iterable[str]
 ) -> bytes:
     """A serialised row of the pairs artifact; an attribute is "mixed" where the images differ."""
     attributes = zip(attribute_names, image_a.attributes, image_b.attributes, strict=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import logging
-from tfx.dsl.io import fileio
+from tfx.utils import io_utils
 
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.planning import Pairs
@@ -53,7 +53,7 @@ def write_quarantine(uri: str, quarantined: Sequence[Quarantined]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image_id", "identity", "reason"])
     writer.writerows(sorted(map(tuple, quarantined)))
-    _write(f"{uri}/{QUARANTINE_FILE}", text.getvalue())
+    io_utils.write_string_file(f"{uri}/{QUARANTINE_FILE}", text.getvalue())
 
 
 def write_image_summary(
@@ -111,10 +111,4 @@ def _reasons(quarantined: Sequence[Quarantined]) -> dict[str, int]:
 
 
 def _write_json(uri: str, content: Mapping[str, Any]) -> None:
-    _write(f"{uri}/{SUMMARY_FILE}", json.dumps(content, indent=2) + "\n")
-
-
-def _write(path: str, text: str) -> None:
-    with fileio.open(f"{path}.unfinished", "w") as file:
-        file.write(text)
-    fileio.rename(f"{path}.unfinished", path, overwrite=True)
+    io_utils.write_string_file(f"{uri}/{SUMMARY_FILE}", json.dumps(content, indent=2) + "\n")

@@ -8,6 +8,7 @@ from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components import features
+from components.code_digest import code_digest
 from components.pair_scorer.config import ScoringConfig
 from components.pair_scorer.executor import PairScorerExecutor
 
@@ -40,7 +41,6 @@ class PairScorer(base_beam_component.BaseBeamComponent):
       pairs: Examples of pairs, as PairExampleGen writes them.
       model: The candidate.
       baseline_model: The model to compare it with; may resolve to none.
-      code_digest: Of the scorer's source, for the cache.
       splits: Which splits to score.
       scoring: What it may use.
       kept_embeddings: A folder that keeps embeddings from one run to the next; none if empty.
@@ -57,7 +57,6 @@ class PairScorer(base_beam_component.BaseBeamComponent):
         images: BaseChannel,
         pairs: BaseChannel,
         model: BaseChannel,
-        code_digest: str,
         baseline_model: BaseChannel | None = None,
         splits: Sequence[str] = (features.TEST,),
         scoring: ScoringConfig | None = None,
@@ -71,7 +70,7 @@ class PairScorer(base_beam_component.BaseBeamComponent):
                 baseline_model=baseline_model,
                 splits=json.dumps(list(splits)),
                 scoring=(scoring or ScoringConfig()).model_dump_json(),
-                code_digest=code_digest,
+                code_digest=code_digest(PairScorerExecutor.__module__),
                 kept_embeddings=kept_embeddings,
                 scored_pairs=Channel(type=standard_artifacts.Examples),
             )

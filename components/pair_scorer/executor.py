@@ -11,8 +11,8 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
 
+from components.artifacts import input_files, model_folder
 from components.exported_model import network_digest
 from components.pair_example_gen.records import UNFINISHED
 from components.pair_scorer.config import ScoringConfig
@@ -37,12 +37,10 @@ class PairScorerExecutor(BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         splits = json.loads(exec_properties["splits"])
         config = ScoringConfig.model_validate_json(exec_properties["scoring"])
-        models = [artifact_utils.get_single_instance(input_dict["model"])]
-        if input_dict.get("baseline_model"):
-            models.append(artifact_utils.get_single_instance(input_dict["baseline_model"]))
         paths = tuple(
-            path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
-            for model in models
+            model_folder(input_dict[name])
+            for name in ("model", "baseline_model")
+            if input_dict.get(name)
         )
         output = artifact_utils.get_single_instance(output_dict["scored_pairs"])
         output.split_names = artifact_utils.encode_split_names(splits)
@@ -55,8 +53,8 @@ class PairScorerExecutor(BaseBeamExecutor):
             score_split(
                 pipeline,
                 split,
-                split_files(input_dict["images"], split),
-                split_files(input_dict["pairs"], split),
+                input_files(input_dict["images"], split),
+                input_files(input_dict["pairs"], split),
                 paths,
                 output.uri,
                 config.embedding_memory_mb * 2**20,
@@ -70,16 +68,3 @@ class PairScorerExecutor(BaseBeamExecutor):
         for counter in result.metrics().query()["counters"]:
             if counter.key.metric.namespace == COUNTERS:
                 logging.info("PairScorer: %s %d", counter.key.metric.name, counter.committed)
-
-
-def split_files(artifacts: list[types.Artifact], split: str) -> list[str]:
-    """The files of a split, sorted.
-
-    Raises:
-      ValueError: There is none.
-    """
-    folder = artifact_utils.get_split_uri(artifacts, split)
-    files = sorted(str(path) for path in fileio.glob(io_utils.all_files_pattern(folder)))
-    if not files:
-        raise ValueError(f"{folder} holds no file; run the component that writes it again")
-    return files

@@ -12,7 +12,7 @@ import tensorflow as tf
 from apache_beam.utils import shared
 
 from components import features
-from components.exported_model import network_digest
+from components.exported_model import EMBED_BATCH, PAIR_BATCH, ExportedModel, network_digest
 from components.pair_example_gen.records import UNFINISHED, write_shard
 from components.pair_scorer.columns import with_columns
 from components.pair_scorer.kept_embeddings import KeptEmbeddings, shard_key
@@ -21,9 +21,6 @@ from components.pair_scorer.table import Chunk, EmbeddingTable, write_chunk
 from components.progress import say
 from components.tfrecords import read_tfrecords
 
-# Larger ones are no faster and take memory: at 224 px, a layer of 64 channels makes 13 MB an image.
-EMBED_BATCH = 64
-PAIR_BATCH = 16_384
 # A chunk of embeddings is written when it has this many images.
 IMAGES_A_CHUNK = 8_192
 COUNTERS = "PairScorer"
@@ -51,14 +48,13 @@ class _Models:
     """The loaded SavedModels; one instance a process, however many threads and bundles."""
 
     def __init__(self, paths: tuple[str, ...]):
-        self.models = [tf.saved_model.load(path) for path in paths]
+        self.models = [ExportedModel(path) for path in paths]
         # The digest of each model's network: one network decided twice is one network.
         self.networks = [network_digest(path) for path in paths]
 
     def embed(self, network: str, images: tf.Tensor) -> np.ndarray:
         """The embeddings under a network, float32 ``[N, D]``."""
-        model = self.models[self.networks.index(network)]
-        return model.signatures["embed"](image=images)["embedding"].numpy()
+        return self.models[self.networks.index(network)].embed(images)
 
     @staticmethod
     def acquire(handle: shared.Shared, paths: tuple[str, ...]) -> "_Models":
@@ -232,11 +228,9 @@ class _Score(beam.DoFn):
         for model, embeddings, names in zip(
             self._models.models, table.embeddings, _SCORE_COLUMNS, strict=False
         ):
-            result = model.signatures["compare"](
-                embedding_a=tf.constant(embeddings[a]), embedding_b=tf.constant(embeddings[b])
-            )
+            found = model.compare(embeddings[a], embeddings[b])
             for name, key in zip(names, ("distance", "score"), strict=True):
-                columns[name] = result[key].numpy()
+                columns[name] = found[key]
         return columns
 
 

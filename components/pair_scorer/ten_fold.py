@@ -146,9 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(table(result))
     print(f"{len(pairs):,} pairs of {images:,} images in {seconds:.1f} s")
     if given.json:
-        partial = given.json.with_name(f".{given.json.name}.partial")
-        partial.write_text(json.dumps(asdict(result), indent=2) + "\n")
-        partial.replace(given.json)
+        given.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
     return 0
 
 

@@ -7,9 +7,9 @@ from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.portable import base_driver as launcher_driver
 from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
-from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import path_utils
+from tfx.types import standard_component_specs
 
+from components.artifacts import model_folder
 from components.pusher.executor import serving_dir
 from components.pusher.versions import newest_other
 
@@ -29,9 +29,7 @@ class Driver(base_driver.BaseDriver, launcher_driver.BaseDriver):
 
     def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
         """See the class."""
-        models = execution_info.input_dict[standard_component_specs.MODEL_KEY]
-        model = artifact_utils.get_single_instance(list(models))
-        path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+        path = model_folder(execution_info.input_dict[standard_component_specs.MODEL_KEY])
         result = driver_output_pb2.DriverOutput()
         data_types_utils.set_metadata_value(
             result.exec_properties[NEWEST_OTHER],

@@ -8,7 +8,6 @@ import errno
 import fcntl
 import filecmp
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -16,17 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from serving.versions import SAVED_MODEL, versions_in
+
 _PARTIAL: Final = ".partial-"
 _LOCK: Final = ".push.lock"
 _TAKEN: Final = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
-
-
-def versions_in(base: Path) -> list[int]:
-    """The versions in a model's folder, oldest first; none if there is no folder."""
-    if not base.is_dir():
-        return []
-    names = (entry.name for entry in base.iterdir())
-    return sorted(int(name) for name in names if re.fullmatch("[0-9]+", name))
 
 
 def same_files(a: Path, b: Path) -> bool:
@@ -67,7 +60,7 @@ def push(model: Path, base: Path, now: int) -> Path:
     Raises:
       FileNotFoundError: There is no such model.
     """
-    if not (model / "saved_model.pb").is_file():
+    if not (model / SAVED_MODEL).is_file():
         raise FileNotFoundError(f"{model} holds no saved_model.pb; there is no model to push")
     base.mkdir(parents=True, exist_ok=True)
     with _alone(base):

@@ -8,8 +8,12 @@ from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.anomaly_gate.component import DataVerdict
+from components.code_digest import code_digest
 from components.report.artifact import RunSummary
 from components.report.executor import ReportExecutor
+
+# What the pages are made from, opened by name.
+PAGE_SOURCES = ("components/report/static", "components/report/templates")
 
 
 class ReportSpec(ComponentSpec):
@@ -57,7 +61,6 @@ class Report(base_component.BaseComponent):
       blessing: From Evaluator.
       attributes: Columns of the data set to slice by.
       run_config: The run's whole config as JSON; its section ``report`` is a ``ReportConfig``.
-      code_digest: Of the report's source, for the cache.
     """
 
     SPEC_CLASS = ReportSpec
@@ -77,7 +80,6 @@ class Report(base_component.BaseComponent):
         blessing: BaseChannel,
         attributes: Sequence[str],
         run_config: str,
-        code_digest: str,
     ):
         super().__init__(
             spec=ReportSpec(
@@ -93,7 +95,7 @@ class Report(base_component.BaseComponent):
                 blessing=blessing,
                 attributes=json.dumps(list(attributes)),
                 run_config=run_config,
-                code_digest=code_digest,
+                code_digest=code_digest(ReportExecutor.__module__, *PAGE_SOURCES),
                 summary=Channel(type=RunSummary),
             )
         )

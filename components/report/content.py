@@ -10,17 +10,13 @@ from typing import Any
 import numpy as np
 
 from components import features
+from components.artifacts import image_files, split_files, split_folder
 from components.metrics import roc
 from components.metrics.table import METRICS, Metric
 from components.report import data_facts, face_pairs
 from components.report.config import ReportConfig
 from components.report.face_pairs import PairIds, WorstPair
 from components.report.scored_pairs import ScoredPairs
-
-
-def split_folder(artifact: Path, split: str) -> Path:
-    """Where an Examples artifact keeps a split."""
-    return artifact / f"Split-{split}"
 
 
 @dataclass(frozen=True)
@@ -89,9 +85,8 @@ class RunContent:
 
     def image_files(self, wanted: Collection[bytes]) -> dict[bytes, bytes]:
         """Some of the test images, by id."""
-        return face_pairs.read_image_files(
-            split_folder(self.folders["images"], features.TEST), wanted
-        )
+        folder = split_folder(self.folders["images"], features.TEST)
+        return image_files(split_files(folder), wanted)
 
     @cached_property
     def worst(self) -> tuple[list[WorstPair], list[WorstPair]]:

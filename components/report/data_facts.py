@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from components import features
+from components.artifacts import split_folder
 
 # Of images, in the order of the page: feature and what it is.
 _MEASURES = (
@@ -74,7 +75,7 @@ def read_statistics(statistics: str | Path, attributes: list[str]) -> dict[str, 
     shares: dict[str, dict[str, list[tuple[str, float]]]] = {name: {} for name in attributes}
     found: dict[str, Any] = {}
     for split in features.SPLITS:
-        path = Path(statistics) / f"Split-{split}" / "FeatureStats.pb"
+        path = Path(split_folder(statistics, split), "FeatureStats.pb")
         if not path.is_file():
             continue
         content = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())

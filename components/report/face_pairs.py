@@ -1,7 +1,6 @@
 """The pairs that the model got most wrong, with their faces."""
 
 import base64
-from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -10,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from components import features
+from components.artifacts import read_columns, split_files
 from components.report.scored_pairs import ScoredPairs
-from components.tfrecords import read_tfrecords
 
 
 @dataclass(frozen=True)
@@ -51,23 +50,14 @@ class WorstPair:
     thumbnails: tuple[str, str] | None
 
 
-def _files(folder: str | Path) -> list[str]:
-    return sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
-
-
 def read_pair_ids(folder: str | Path) -> PairIds:
     """Reads a ``Split-*`` folder of scored pairs, in the order of ``read_scored_pairs``.
 
     Args:
       folder: Of TFRecords.
     """
-    import tensorflow as tf
-
-    keys = (features.IMAGE_ID_A, features.IMAGE_ID_B)
-    types = {key: tf.io.FixedLenFeature([], tf.string) for key in keys}
-    rows = read_tfrecords(_files(folder)).batch(16_384)
-    batches = list(rows.map(lambda row: tf.io.parse_example(row, types)).as_numpy_iterator())
-    return PairIds(*(np.concatenate([batch[key] for batch in batches]) for key in keys))
+    columns = dict.fromkeys((features.IMAGE_ID_A, features.IMAGE_ID_B), bytes)
+    return PairIds(*read_columns(split_files(folder), columns).values())
 
 
 def worst_rows(
@@ -91,38 +81,6 @@ def worst_rows(
     accepts = accepts[np.argsort(distances[accepts], kind="stable")][:limit]
     rejects = rejects[np.argsort(-distances[rejects], kind="stable")][:limit]
     return accepts, rejects
-
-
-def read_image_files(folder: str | Path, wanted: Collection[bytes]) -> dict[bytes, bytes]:
-    """Takes some image files out of a ``Split-*`` folder of images.
-
-    Args:
-      folder: Of TFRecords, as PairExampleGen writes them.
-      wanted: Image ids.
-
-    Raises:
-      ValueError: An image is not there.
-    """
-    import tensorflow as tf
-
-    types = {
-        features.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
-        features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string),
-    }
-    wanted = set(wanted)
-    found: dict[bytes, bytes] = {}
-    rows = read_tfrecords(_files(folder)).batch(256)
-    for batch in rows.map(lambda row: tf.io.parse_example(row, types)).as_numpy_iterator():
-        ids = batch[features.IMAGE_ID].tolist()
-        for at, image_id in enumerate(ids):
-            if image_id in wanted:
-                found[image_id] = batch[features.IMAGE_ENCODED][at]
-    if missing := wanted - set(found):
-        raise ValueError(
-            f"{len(missing)} images of scored pairs are not in {folder}, the first is "
-            f"{min(missing).decode()!r}; give the images that the pairs were made from"
-        )
-    return found
 
 
 def small_image(file: bytes, size: int) -> Image.Image:

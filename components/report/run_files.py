@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from absl import logging
-from tfx.utils import path_utils
 
 from components import features
+from components.artifacts import model_folder, split_folder
 from components.evaluator.reasons import BLESSING_FILE
+from components.exported_model import decision_of
 from components.metrics.fairness import FairnessConfig
 from components.report import lineage
 from components.report.config import ReportConfig
-from components.report.content import RunContent, split_folder
+from components.report.content import RunContent
 from components.report.model_card import model_card, model_card_page
 from components.report.report_page import report_page
 from components.report.scored_pairs import read_scored_pairs
 from components.report.summary import summarize
-from components.report.templates import write_text
 from components.report.tensorboard_run import write_tensorboard_run
 from components.report.tfma_page import slicing_metrics, tfma_page
 
@@ -39,8 +39,8 @@ def write_run_files(
     """
     output.mkdir(parents=True, exist_ok=True)
     folders = {name: Path(artifacts[0].uri) for name, artifacts in inputs.items() if artifacts}
-    model = Path(path_utils.serving_model_path(str(folders["model"])))
-    decision = json.loads((model / "assets.extra" / "decision.json").read_text(encoding="utf-8"))
+    model = Path(model_folder(inputs["model"]))
+    decision = decision_of(model)
     verdict = json.loads((folders["blessing"] / BLESSING_FILE).read_text(encoding="utf-8"))
     tree = json.loads(run_config)
     pairs = read_scored_pairs(
@@ -53,7 +53,8 @@ def write_run_files(
         [reason["text"] for reason in verdict["reasons"]],
         FairnessConfig.model_validate(tree["evaluation"]["fairness"]),
     )
-    write_text(output / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+    (output / "summary.json").write_text(text, encoding="utf-8")
 
     training = json.loads((folders["model_run"] / "training.json").read_text(encoding="utf-8"))
     content = RunContent(
@@ -67,12 +68,12 @@ def write_run_files(
         lineage.describe(run_config, inputs, _SOURCE, training),
         ReportConfig.model_validate(tree.get("report", {})),
     )
-    write_text(output / "report.html", report_page(content))
+    (output / "report.html").write_text(report_page(content), encoding="utf-8")
     card = model_card(content)
-    write_text(output / "model_card.md", card)
-    write_text(output / "model_card.html", model_card_page(content.name, card))
+    (output / "model_card.md").write_text(card, encoding="utf-8")
+    (output / "model_card.html").write_text(model_card_page(content.name, card), encoding="utf-8")
     metrics = slicing_metrics(folders["evaluation"])
-    write_text(output / "tfma.html", tfma_page(f"TFMA: {content.name}", metrics))
+    (output / "tfma.html").write_text(tfma_page(f"TFMA: {content.name}", metrics), encoding="utf-8")
     write_tensorboard_run(output / "tensorboard", content, model)
     logging.info(
         "Report written for %d pairs; %d false accepts and %d false rejects shown",

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from components import features
-from components.tfrecords import read_tfrecords
+from components.artifacts import read_columns, split_files
 
 
 @dataclass(frozen=True)
@@ -45,21 +44,13 @@ def read_scored_pairs(folder: str | Path, slice_columns: list[str]) -> ScoredPai
     Raises:
       ValueError: There is no scored pair.
     """
-    types: dict[str, tf.io.VarLenFeature] = {
-        features.LABEL: tf.io.FixedLenFeature([], tf.int64),
-        features.CANDIDATE_SCORE: tf.io.FixedLenFeature([], tf.float32),
-        features.CANDIDATE_DISTANCE: tf.io.FixedLenFeature([], tf.float32),
-        features.BASELINE_SCORE: tf.io.FixedLenFeature([], tf.float32, default_value=np.nan),
-        features.BASELINE_DISTANCE: tf.io.FixedLenFeature([], tf.float32, default_value=np.nan),
-    }
-    names = [features.IDENTITY_A, features.IDENTITY_B, *slice_columns]
-    types.update({name: tf.io.FixedLenFeature([], tf.string) for name in names})
-    files = sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
-    dataset = read_tfrecords(files).batch(16_384)
-    batches = list(dataset.map(lambda rows: tf.io.parse_example(rows, types)).as_numpy_iterator())
-    if not batches:
+    baseline = (features.BASELINE_SCORE, features.BASELINE_DISTANCE)
+    floats = (features.CANDIDATE_SCORE, features.CANDIDATE_DISTANCE, *baseline)
+    strings = (features.IDENTITY_A, features.IDENTITY_B, *slice_columns)
+    wanted = {features.LABEL: int, **dict.fromkeys(floats, float), **dict.fromkeys(strings, bytes)}
+    columns = read_columns(split_files(folder), wanted, optional=baseline)
+    if not len(columns[features.LABEL]):
         raise ValueError(f"{folder} holds no scored pair")
-    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in types}
     has_baseline = not np.isnan(columns[features.BASELINE_SCORE]).any()
     return ScoredPairs(
         labels=columns[features.LABEL],

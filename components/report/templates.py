@@ -61,10 +61,3 @@ def render(name: str, /, **values: Any) -> str:
       **values: A name that the template uses and that is missing is an error.
     """
     return _environment().get_template(name).render(**values)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file under a temporary name first."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

@@ -1,16 +1,15 @@
 """The run in TensorBoard: test scalars, and which test images its embedding projector shows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from components.exported_model import ExportedModel
 from components.projector import MOST_SPRITES, SPRITE, write_projector
 from components.report.content import RunContent, headlines
 from components.report.face_pairs import small_image
-
-_BATCH = 256
 
 
 def choose_images(identities: Mapping[bytes, bytes], limit: int, seed: int) -> list[bytes]:
@@ -35,27 +34,6 @@ def choose_images(identities: Mapping[bytes, bytes], limit: int, seed: int) -> l
         if len(chosen) + len(images) <= limit:
             chosen += images
     return chosen
-
-
-def embed(model: str | Path, files: Sequence[bytes]) -> np.ndarray:
-    """Embeds image files with an exported model.
-
-    Args:
-      model: SavedModel folder.
-      files: JPEG or PNG.
-
-    Returns:
-      float32 ``[N, D]``.
-    """
-    import tensorflow as tf
-
-    signature = tf.saved_model.load(str(model)).signatures["embed"]
-    return np.concatenate(
-        [
-            signature(image=tf.constant(list(files[start : start + _BATCH])))["embedding"].numpy()
-            for start in range(0, len(files), _BATCH)
-        ]
-    )
 
 
 def write_scalars(folder: Path, values: Mapping[str, float], text: Mapping[str, object]) -> None:
@@ -96,7 +74,7 @@ def write_tensorboard_run(folder: Path, content: RunContent, model: Path) -> Non
     write_projector(
         folder,
         "test images",
-        embed(model, ordered),
+        ExportedModel(model).embed(ordered),
         {
             "identity": [identities[image_id].decode() for image_id in chosen],
             "image": [image_id.decode() for image_id in chosen],

@@ -4,6 +4,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components.code_digest import code_digest, started_by
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.executor import Executor
 
@@ -39,7 +40,6 @@ class ServingCheck(base_component.BaseComponent):
       scored_pairs: From PairScorer.
       model_name: What the model is served as.
       check: Which server, how many pairs, how close.
-      code_digest: Of this component's source, for the cache.
 
     Output ``blessing``: as InfraValidator's, for Pusher; with ``serving_check.json`` and the
     server's log.
@@ -56,7 +56,6 @@ class ServingCheck(base_component.BaseComponent):
         scored_pairs: BaseChannel,
         model_name: str,
         check: ServingCheckConfig,
-        code_digest: str,
     ):
         super().__init__(
             spec=ServingCheckSpec(
@@ -66,7 +65,7 @@ class ServingCheck(base_component.BaseComponent):
                 scored_pairs=scored_pairs,
                 model_name=model_name,
                 check=check.model_dump_json(),
-                code_digest=code_digest,
+                code_digest=code_digest(Executor.__module__, *started_by(check.command)),
                 blessing=Channel(type=standard_artifacts.InfraBlessing),
             )
         )

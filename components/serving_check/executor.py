@@ -12,10 +12,10 @@ from tfx import types
 from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import io_utils
 
 from components import features
-from components.pair_scorer.executor import split_files
+from components.artifacts import input_files, model_folder
 from components.progress import say
 from components.serving_check.candidate import ModelRefused, ServedCandidate
 from components.serving_check.checks import check_samples, check_warmup
@@ -76,15 +76,13 @@ def _check(
     model_name: str,
     config: ServingCheckConfig,
 ) -> Result:
-    model = artifact_utils.get_single_instance(input_dict["model"])
-    path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
     result, log = Result(), folder / LOG_FILE
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         # A copy: a server that mounts the folder would not see what a link points to.
         base = Path(scratch) / model_name
         version = base / "1"
-        io_utils.copy_dir(path, str(version))
+        io_utils.copy_dir(model_folder(input_dict["model"]), str(version))
         port = free_port()
         command = fill_in(
             config.command,
@@ -97,8 +95,8 @@ def _check(
         with running(command, log) as process, closing(candidate):
             # While the server loads the model.
             samples = read_samples(
-                split_files(input_dict["scored_pairs"], features.TEST),
-                split_files(input_dict["images"], features.TEST),
+                input_files(input_dict["scored_pairs"], features.TEST),
+                input_files(input_dict["images"], features.TEST),
                 config.pairs,
             )
             try:

@@ -27,8 +27,5 @@ class Result:
 
     def write(self, folder: Path) -> None:
         """Writes ``serving_check.json``."""
-        file = folder / RESULT_FILE
-        temporary = file.with_name(f".{file.name}.part")
-        content = {"passed": self.passed, **asdict(self)}
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(file)
+        content = json.dumps({"passed": self.passed, **asdict(self)}, indent=2)
+        (folder / RESULT_FILE).write_text(content + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from tfx.types.standard_component_specs import TrainerSpec, TunerSpec
 from tfx.utils import json_utils
 
 from components import features
+from components.code_digest import code_digest
 from components.trainer.config import TrainingConfig, TuningConfig
 from components.trainer.executor import SiameseTrainerExecutor, SiameseTunerExecutor
 from components.trainer.networks.dlib_weights import network_file
@@ -63,7 +64,6 @@ class SiameseTrainer(base_component.BaseComponent):
       training: The training section.
       image: The image section.
       align: How faces were aligned, ``data.align``; the model carries it.
-      code_digest: Of the trainer's source, for the cache.
       hyperparameters: From a Tuner; optional.
     """
 
@@ -78,7 +78,6 @@ class SiameseTrainer(base_component.BaseComponent):
         training: TrainingConfig,
         image: ImageConfig,
         align: str,
-        code_digest: str,
         hyperparameters: BaseChannel | None = None,
     ):
         spec = SiameseTrainerSpec(
@@ -94,7 +93,7 @@ class SiameseTrainer(base_component.BaseComponent):
                     "training": training.model_dump_json(),
                     "image": image.model_dump_json(),
                     "align": align,
-                    "code_digest": code_digest,
+                    "code_digest": code_digest(SiameseTrainerExecutor.__module__, RUN_FN),
                     "weights_digest": weights_digest(training),
                 }
             ),
@@ -126,7 +125,6 @@ class SiameseTuner(base_component.BaseComponent):
       training: The training section; values that are not searched stay as they are.
       tuning: The tuning section.
       image: The image section.
-      code_digest: Of the trainer's source, for the cache.
     """
 
     SPEC_CLASS = SiameseTunerSpec
@@ -139,7 +137,6 @@ class SiameseTuner(base_component.BaseComponent):
         training: TrainingConfig,
         tuning: TuningConfig,
         image: ImageConfig,
-        code_digest: str,
     ):
         spec = SiameseTunerSpec(
             examples=examples,
@@ -152,7 +149,8 @@ class SiameseTuner(base_component.BaseComponent):
                     "training": training.model_dump_json(),
                     "tuning": tuning.model_dump_json(),
                     "image": image.model_dump_json(),
-                    "code_digest": code_digest,
+                    "code_digest": code_digest(SiameseTunerExecutor.__module__, TUNER_FN),
+                    "weights_digest": weights_digest(training),
                 }
             ),
             best_hyperparameters=Channel(type=standard_artifacts.HyperParameters),

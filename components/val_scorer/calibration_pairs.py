@@ -95,19 +95,15 @@ class CalibrationPairs:
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def save(self, folder: str | Path) -> None:
-        """Writes ``pairs.npz`` into a folder, whole or not at all."""
-        path = Path(folder, FILE)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Writes ``pairs.npz`` into a folder, which is made if it is not there."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
         columns = {
             each.name: getattr(self, each.name) for each in fields(self) if each.name != "distances"
         }
         named: dict[str, Any] = {
             f"distances_{name}": values for name, values in self.distances.items()
         }
-        partial = path.with_name(f".{FILE}.partial")
-        with partial.open("wb") as file:
-            np.savez(file, **columns, **named)
-        os.replace(partial, path)
+        np.savez(Path(folder, FILE), **columns, **named)
 
     @classmethod
     def load(cls, folder: str | Path) -> "CalibrationPairs":

@@ -7,6 +7,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components.code_digest import code_digest
 from components.val_scorer.artifact import CalibrationPairs
 from components.val_scorer.executor import ValScorerExecutor
 
@@ -39,7 +40,6 @@ class ValScorer(base_component.BaseComponent):
       model: From Trainer.
       aged: Which copies, of ``ageing.STRENGTHS``.
       strangers: How many pairs of two people to add to the val pairs, for the false match rate.
-      code_digest: Of the source, for the cache.
     """
 
     SPEC_CLASS = ValScorerSpec
@@ -52,7 +52,6 @@ class ValScorer(base_component.BaseComponent):
         model: BaseChannel,
         aged: Sequence[str],
         strangers: int,
-        code_digest: str,
     ):
         super().__init__(
             spec=ValScorerSpec(
@@ -61,7 +60,7 @@ class ValScorer(base_component.BaseComponent):
                 model=model,
                 aged=json.dumps(list(aged)),
                 strangers=strangers,
-                code_digest=code_digest,
+                code_digest=code_digest(ValScorerExecutor.__module__),
                 calibration_pairs=Channel(type=CalibrationPairs),
             )
         )

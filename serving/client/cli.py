@@ -74,6 +74,8 @@ def _tell(given: argparse.Namespace, result: "Comparison | Verification", boxes:
 def _embed(given: argparse.Namespace) -> int:
     import numpy as np
 
+    from serving.whole_file import whole_file
+
     with _client(given) as client:
         sent = send(given, client, given.photos)
         embeddings = client.embed([one.content for faces in sent for one in faces])
@@ -87,10 +89,8 @@ def _embed(given: argparse.Namespace) -> int:
             found = {} if box is None else {"box": box}
             print(json.dumps({"image": str(photo), **found, "embedding": row}))
         return YES
-    temporary = given.out.with_name(given.out.name + ".part")
-    with temporary.open("wb") as file:
+    with whole_file(given.out) as partial, partial.open("wb") as file:
         np.save(file, embeddings, allow_pickle=False)
-    temporary.replace(given.out)
     print(f"{len(embeddings)} embeddings of size {embeddings.shape[1]} in {given.out}")
     return YES
 

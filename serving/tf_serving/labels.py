@@ -6,7 +6,6 @@ it is; ``--stable V`` promotes, and ``--canary V --stable V`` rolls back. Server
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.versions import versions_in
+from serving.whole_file import whole_file
 
 TEMPLATE: Final = Path(__file__).with_name("models.config")
 CONFIG_NAME: Final = "models.config"
@@ -98,10 +98,8 @@ def served_versions(models: Path) -> list[int]:
 
 def write(file: Path, content: str) -> None:
     """Writes a file so that a server that polls it sees the old one or the new one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.write_text(content, encoding="utf-8")
-    temporary.replace(file)
+    with whole_file(file) as partial:
+        partial.write_text(content, encoding="utf-8")
 
 
 def _parse(file: Path) -> ModelServerConfig:

@@ -1,7 +1,5 @@
 """The exported model: what prepares images, network, comparison, and room for a decision."""
 
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -181,17 +179,12 @@ def save_verifier(
 
     Args:
       verifier: What to save.
-      folder: Appears whole or not at all.
+      folder: Made if it is not there.
       records: By the names of their JSON files.
     """
-    folder = Path(folder)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    tf.saved_model.save(verifier, str(partial), signatures=verifier.signatures())
-    extra = partial / EXTRA
+    tf.saved_model.save(verifier, str(folder), signatures=verifier.signatures())
+    extra = Path(folder, EXTRA)
     extra.mkdir()
     for name, content in records.items():
         (extra / name).write_text(record_text(content), encoding="utf-8")
-    write_warmup_requests(partial, verifier.embedding_size)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(partial, folder)
+    write_warmup_requests(folder, verifier.embedding_size)

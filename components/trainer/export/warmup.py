@@ -59,14 +59,13 @@ def write_warmup_requests(
         )
     file = Path(saved_model) / FILE
     file.parent.mkdir(exist_ok=True)
-    temporary = file.with_name(f".{file.name}.part")
-    with tf.io.TFRecordWriter(str(temporary)) as writer:
+    with tf.io.TFRecordWriter(str(file)) as writer:
         for request in requests:
             log = PredictionLog()
             log.predict_log.request.CopyFrom(request)
             # Map fields have no order of their own; the same model must give the same bytes.
             writer.write(log.SerializeToString(deterministic=True))
-    return temporary.replace(file)
+    return file
 
 
 def _drawn_faces() -> list[bytes]:

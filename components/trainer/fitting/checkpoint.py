@@ -1,7 +1,6 @@
 """A training that was stopped goes on after its last finished epoch."""
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 
 import keras
 import numpy as np
+
+from components.whole_file import whole_file
 
 _STATE = "state.npz"
 
@@ -97,11 +98,8 @@ class Checkpoint:
             ("best", progress.best),
         ):
             arrays |= {f"{group}_{index}": value for index, value in enumerate(values)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        with open(partial, "wb") as file:
+        with whole_file(path) as partial, partial.open("wb") as file:
             np.savez(file, **arrays)
-        os.replace(partial, path)
 
     def delete(self) -> None:
         """Forgets the training: its model is exported."""

@@ -1,14 +1,12 @@
 """Transformed images and pairs as arrays: what training reads."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from components import features
-from components.tfrecords import read_tfrecords
+from components.artifacts import IMAGE_ROWS, read_columns, read_rows, split_files
 
 
 @dataclass(frozen=True)
@@ -60,23 +58,6 @@ class Pairs:
     labels: np.ndarray
 
 
-def _records(folder: str | Path) -> list[str]:
-    files = sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
-    if not files:
-        raise ValueError(f"{folder} holds no TFRecord file; the split is empty")
-    return files
-
-
-def _batches(folder: str | Path, names: tuple[str, ...], batch: int) -> Iterator[dict]:
-    files = _records(folder)
-    types = {
-        name: tf.io.FixedLenFeature([], tf.int64 if name == features.LABEL else tf.string)
-        for name in names
-    }
-    dataset = read_tfrecords(files).batch(batch)
-    return dataset.map(lambda rows: tf.io.parse_example(rows, types)).as_numpy_iterator()
-
-
 def read_images(
     folder: str | Path,
     shape: tuple[int, int, int],
@@ -100,8 +81,8 @@ def read_images(
     identities: list[bytes] = []
     chunks: list[np.ndarray] = []
     held, file = 0, None
-    names = (features.IMAGE_ID, features.IDENTITY, features.IMAGE_RAW)
-    for rows in _batches(folder, names, 512):
+    columns = dict.fromkeys((features.IMAGE_ID, features.IDENTITY, features.IMAGE_RAW), bytes)
+    for rows in read_rows(split_files(folder), columns, IMAGE_ROWS):
         raw = rows[features.IMAGE_RAW]
         if any(len(image) != length for image in raw):
             raise ValueError(
@@ -150,12 +131,8 @@ def read_pairs(folder: str | Path, images: Images) -> Pairs:
     Raises:
       ValueError: The folder is empty, or a pair names an image that is not there.
     """
-    names = (features.IMAGE_ID_A, features.IMAGE_ID_B, features.LABEL)
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for rows in _batches(folder, names, 8192):
-        for name in names:
-            columns[name].append(rows[name])
-    a, b, labels = (np.concatenate(columns[name]) for name in names)
+    columns = {features.IMAGE_ID_A: bytes, features.IMAGE_ID_B: bytes, features.LABEL: int}
+    a, b, labels = read_columns(split_files(folder), columns).values()
     return Pairs(
         images.rows(np.char.decode(a.astype(bytes))),
         images.rows(np.char.decode(b.astype(bytes))),

@@ -9,6 +9,7 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.anomaly_gate import executor
 from components.anomaly_gate.component import AnomalyGate, DataVerdict
+from components.code_digest import code_digest
 
 BAD_LABEL = """
 anomaly_info {
@@ -44,7 +45,7 @@ def gate(tmp_path):
         executor.Executor().Do(
             {"statistics": [statistics], "anomalies": [found]},
             {"verdict": [verdict]},
-            {"allowed_new_columns": allowed, "min_examples": 5, "stop": stop, "code_digest": "c"},
+            {"allowed_new_columns": allowed, "min_examples": 5, "stop": stop},
         )
         return json.loads((tmp_path / "v" / "verdict.json").read_text())
 
@@ -103,14 +104,13 @@ def test_interface():
         allowed_new_columns="[]",
         min_examples=2,
         stop=True,
-        code_digest="c",
     )
     assert component.outputs["verdict"].type is DataVerdict
     assert component.exec_properties == {
         "allowed_new_columns": "[]",
         "min_examples": 2,
         "stop": 1,
-        "code_digest": "c",
+        "code_digest": code_digest("components.anomaly_gate.executor"),
     }
 
 
@@ -123,5 +123,4 @@ def test_statistics_of_something_else_are_refused():
             allowed_new_columns="[]",
             min_examples=2,
             stop=True,
-            code_digest="c",
         )

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from components.pair_example_gen import attribute_names
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.planning import read_listed_pairs
-from components.pair_example_gen.sources import read_images
+from components.pair_example_gen.sources import attribute_names, read_images
 from components.pair_example_gen.splitting import split_images
 
 LFW = Path(os.environ.get("LFW_DIR", "data/lfw"))

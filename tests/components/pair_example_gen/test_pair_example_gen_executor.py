@@ -16,8 +16,9 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
 from components import features
-from components.pair_example_gen import DataError, executor
+from components.pair_example_gen import executor
 from components.pair_example_gen.config import DataConfig
+from components.pair_example_gen.errors import DataError
 from data.synthetic import draw_face
 
 # By their hashes with seed 0, 13 are in train, c and k in val, b, e, n and q in test.

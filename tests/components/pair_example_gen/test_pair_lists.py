@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from components.pair_example_gen import DataError
 from components.pair_example_gen.config import DataConfig, pair_set
+from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.pair_lists import ListedPair, read_pair_list, with_suffixes
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from components.pair_example_gen import DataError
 from components.pair_example_gen.config import DataConfig
+from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.planning import final_pairs, read_listed_pairs
 from components.pair_example_gen.sources import Image
 

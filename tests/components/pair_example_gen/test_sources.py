@@ -2,9 +2,9 @@
 
 import pytest
 
-from components.pair_example_gen import DataError, attribute_names
 from components.pair_example_gen.config import DataConfig
-from components.pair_example_gen.sources import Image, read_images
+from components.pair_example_gen.errors import DataError
+from components.pair_example_gen.sources import Image, attribute_names, read_images
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ For seed 0: h 0.09, f 0.29, g 0.36, d 0.49, j 0.60, a 0.62, i 0.63, c 0.74, b 0.
 
 import pytest
 
-from components.pair_example_gen import DataError
 from components.pair_example_gen.config import DataConfig, SplitShares
+from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.sources import Image, ImageTable
 from components.pair_example_gen.splitting import hash_fraction, split_images
 

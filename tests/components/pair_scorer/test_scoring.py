@@ -212,7 +212,7 @@ def test_without_a_baseline_there_are_no_columns_of_it_and_nothing_is_left_behin
 def test_a_split_without_files_is_named(tmp_path, models):
     write_images(tmp_path / "images" / "Split-test")
     (tmp_path / "pairs" / "Split-test").mkdir(parents=True)
-    with pytest.raises(ValueError, match=r"pairs/Split-test holds no file"):
+    with pytest.raises(ValueError, match=r"pairs/Split-test holds no TFRecord file"):
         run_executor(tmp_path, {"model": models[0]})
 
 

@@ -12,8 +12,8 @@ from tfx.types import standard_artifacts
 
 from components.pusher import executor
 from components.pusher.component import Pusher
-from components.pusher.versions import versions_in
 from pipeline.run_records import Artifact, last_run
+from serving.versions import versions_in
 
 
 def model(folder: Path, content: str) -> Path:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from components.pusher import versions
-from components.pusher.versions import newest_other, push, same_files, versions_in
+from components.pusher.versions import newest_other, push, same_files
+from serving.versions import versions_in
 
 ROOT = Path(__file__).parents[3]
 NOW = 1_700_000_000
@@ -99,13 +100,6 @@ def test_the_newest_other_model_stays_when_the_model_itself_is_pushed(tmp_path):
     assert (newest_other(base, a), newest_other(base, b)) == (2, 1)
     push(a, base, 3)
     assert (newest_other(base, a), newest_other(base, b)) == (2, 3)
-
-
-def test_names_that_are_no_number_are_no_version(tmp_path):
-    for name in ("12", "3", "3.bak", ".partial-9", "-4", "models.config"):
-        (tmp_path / name).mkdir()
-    assert versions_in(tmp_path) == [3, 12]
-    assert versions_in(tmp_path / "missing") == []
 
 
 @pytest.mark.parametrize("change", ["content", "longer", "missing", "more"])

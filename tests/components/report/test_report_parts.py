@@ -85,13 +85,6 @@ def test_a_face_becomes_a_small_jpeg_without_metadata():
     assert np.abs(np.asarray(image, float) - np.asarray(whole, float)).mean() < 6
 
 
-def test_a_missing_image_is_named(small_run):
-    with pytest.raises(ValueError, match=r"1 images .*'p99/0.jpg'"):
-        face_pairs.read_image_files(
-            small_run.folders["images"] / "Split-test", [b"p0/0.jpg", b"p99/0.jpg"]
-        )
-
-
 def test_statistics_and_counts(small_run):
     found = data_facts.read_statistics(small_run.folders["image_statistics"], ["hair", "age"])
     assert found["measures"] == [

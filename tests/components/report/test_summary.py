@@ -218,5 +218,5 @@ def test_scored_pairs_are_read_back_with_and_without_a_baseline(tmp_path: Path):
     assert (found.baseline_scores.tolist(), found.baseline_distances.tolist()) == ([0.75], [0.5])
     assert read_scored_pairs(tmp_path / "without", ["pair_set"]).baseline_scores is None
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="holds no scored pair"):
+    with pytest.raises(ValueError, match="holds no TFRecord file"):
         read_scored_pairs(tmp_path / "empty", [])

@@ -47,7 +47,7 @@ def test_pairs_are_taken_from_the_nearest_to_the_farthest(chain, samples):
 def test_without_pairs_or_images_it_is_said(chain):
     with pytest.raises(ValueError, match="no scored pair"):
         read_samples([], chain.files("images"), 6)
-    with pytest.raises(ValueError, match=r"'black\.png', which is not among the images"):
+    with pytest.raises(ValueError, match=r"not among the images, 'black\.png' first"):
         read_samples(chain.files("scored_pairs"), [], 6)
 
 

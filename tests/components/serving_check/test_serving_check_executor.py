@@ -31,7 +31,6 @@ def check(chain, tmp_path):
             {
                 "model_name": "faceauth",
                 "check": ServingCheckConfig(**options).model_dump_json(),
-                "code_digest": "c",
             },
         )
         folder = Path(blessing.uri)

@@ -12,6 +12,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx.types.standard_component_specs import TrainerSpec
 
+from components.code_digest import code_digest
 from components.trainer.component import RUN_FN, SiameseTrainer, weights_digest
 from components.trainer.config import TrainingConfig
 from components.trainer.executor import SiameseTrainerExecutor
@@ -44,9 +45,7 @@ def component(training: TrainingConfig = TRAINING) -> SiameseTrainer:
             "transform_graph": standard_artifacts.TransformGraph,
         }.items()
     }
-    return SiameseTrainer(
-        **inputs, training=training, image=IMAGE, align="none", code_digest="0f0f"
-    )
+    return SiameseTrainer(**inputs, training=training, image=IMAGE, align="none")
 
 
 def examples(uri: Path) -> types.Artifact:
@@ -101,7 +100,7 @@ def test_everything_that_training_depends_on_is_in_its_properties() -> None:
     assert TrainingConfig.model_validate_json(given["training"]) == TRAINING
     assert ImageConfig.model_validate_json(given["image"]) == IMAGE
     assert "decision" not in given
-    assert given["code_digest"] == "0f0f"
+    assert given["code_digest"] == code_digest("components.trainer.executor", RUN_FN)
     assert json.loads(properties["train_args"]) == {"splits": ["train"]}
     assert json.loads(properties["eval_args"]) == {"splits": ["val"]}
 

@@ -35,13 +35,13 @@ TUNING = TuningConfig(
 )
 
 
-def component() -> SiameseTuner:
+def component(training: TrainingConfig = TRAINING) -> SiameseTuner:
     inputs = {
         name: channel_utils.as_channel([standard_artifacts.Examples()])
         for name in ("examples", "pairs")
     }
     image = ImageConfig(size=SHAPE[0], channels=SHAPE[2])
-    return SiameseTuner(**inputs, training=TRAINING, tuning=TUNING, image=image, code_digest="0f0f")
+    return SiameseTuner(**inputs, training=training, tuning=TUNING, image=image)
 
 
 def write(path: Path, rows: list[dict[str, bytes | int]]) -> None:
@@ -115,6 +115,15 @@ def test_it_is_the_stock_tuner_with_one_more_input() -> None:
     assert set(spec.INPUTS) - set(TunerSpec.INPUTS) == {"pairs"}
     assert spec.OUTPUTS == TunerSpec.OUTPUTS
     assert spec.PARAMETERS == TunerSpec.PARAMETERS
+
+
+def test_the_contents_of_a_file_of_weights_are_part_of_its_properties(tmp_path: Path) -> None:
+    file = tmp_path / "x.weights.h5"
+    file.write_bytes(b"abc")
+    training = TrainingConfig(network={"name": "vgg16", "weights": str(file)})
+    given = json.loads(component(training).exec_properties["custom_config"])
+    # SHA-256 of "abc", FIPS 180-4.
+    assert given["weights_digest"] == "ba7816bf8f01cfea"
 
 
 def test_two_trials_are_scored_and_the_better_one_is_written(outputs: Path) -> None:

@@ -1,0 +1,25 @@
+"""A file that is whole or not there, whoever reads it meanwhile and whatever ends its writer.
+
+``components.whole_file`` is the same, for what serves knows no components.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write a file, which takes its place when the block ends, and goes if that fails.
+
+    Args:
+        path: Its place; folders that are missing are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
