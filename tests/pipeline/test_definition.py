@@ -244,7 +244,10 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         # The exported model finds faces, and who uses it knows how it wants them.
         (
             "faces/alignment.py",
-            {"PairExampleGen", "Trainer", "ValScorer", "Decision", "PairScorer", "Report"},
+            {
+                *("PairExampleGen", "Trainer", "ValScorer", "Decision", "PairScorer", "Report"),
+                "ServingCheck",
+            },
         ),
         # It is warmed up with drawn faces, which it is asked about before it is pushed.
         ("data/_face_drawing.py", {"Trainer", "ServingCheck"}),
@@ -255,7 +258,7 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("components/pair_scorer/ten_fold.py", set()),
         ("components/serving_check/checks.py", {"ServingCheck"}),
         ("serving/local_server/batching.py", {"ServingCheck"}),
-        ("serving/client/client.py", set()),
+        ("serving/client/client.py", {"ServingCheck"}),
         ("components/metrics/tfma_extractors.py", {"Evaluator"}),
         ("components/metrics/tfma_fairness.py", {"Evaluator"}),
         ("components/metrics/bootstrap.py", {"Decision", "Report"}),

@@ -171,11 +171,3 @@ def test_the_table_of_rates_goes_into_a_model_that_has_a_place_for_one(tmp_path:
     assert set(found.fmr_distances.numpy().tolist()) == {0.25}
     assert set(found.fmr_rates.numpy().tolist()) == {1.0}
     assert len({network_digest(tmp_path / name) for name in ("trained", "1", "2")}) == 1
-
-
-def test_a_write_that_fails_leaves_nothing(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(TypeError):
-        write_decision(trained, tmp_path / "models" / "1", 0.5, 1.0, {"not": object()})
-    assert not (tmp_path / "models" / "1").exists()
-    write_decision(trained, tmp_path / "models" / "1", 0.5, 1.0, {})
-    assert [path.name for path in (tmp_path / "models").iterdir()] == ["1"]

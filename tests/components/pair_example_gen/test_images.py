@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.pair_example_gen import DataError, images
+from components.pair_example_gen import images
+from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.images import inspect, luminance_statistics, read_and_inspect
 
 MAX_PIXELS = 1_000
