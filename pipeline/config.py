@@ -28,6 +28,7 @@ from components.trainer.config import TrainingConfig, TuningConfig
 from components.trainer.dlib_weights import PACKAGE
 from components.trainer.network_config import DLIB_SIDE
 from components.transform.config import ImageConfig
+from pipeline.errors import CommandError
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_CONFIG = PROJECT / "pipeline" / "configs" / "synthetic.yaml"
@@ -60,7 +61,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-class ConfigError(ValueError):
+class ConfigError(CommandError, ValueError):
     """A config cannot be used; the message says which key, which value and what to do."""
 
 

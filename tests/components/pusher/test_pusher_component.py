@@ -13,7 +13,7 @@ from tfx.types import standard_artifacts
 from components.pusher import executor
 from components.pusher.component import Pusher
 from components.pusher.versions import versions_in
-from pipeline.run_records import Artifact, last_run
+from pipeline.launcher.records import Artifact, last_run
 
 
 def model(folder: Path, content: str) -> Path:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from components.pusher.versions import versions_in
 from components.serving_check.result import RESULT_FILE
-from pipeline.run_records import RunRecord
+from pipeline.launcher.records import RunRecord
 
 _COUNTS: Final = ("tp", "fn", "fp", "tn")
 _RATES: Final = ("accuracy", "precision", "recall", "auc")
