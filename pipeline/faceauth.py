@@ -53,28 +53,30 @@ class Command:
 
 
 GROUPS: Final[Mapping[str, Mapping[str, Command]]] = {
-    "the pipeline of a config": {
+    "the pipeline": {
         "run": Command(
-            "Run it: data, training, evaluation and, if blessed, the push.",
+            "Run the pipeline: data, training, evaluation and, if blessed, the push.",
             "pipeline.commands:run",
             # They go to the run's log.
             quiet=False,
         ),
-        "outcome": Command("Print the outcome of its last run.", "pipeline.commands:outcome"),
+        "outcome": Command("Print the outcome of the last run.", "pipeline.commands:outcome"),
         "report": Command(
-            "Open the report of its last run, or print where it is.", "pipeline.commands:report"
+            "Open the report of the last run, or print where it is.", "pipeline.commands:report"
         ),
         "tensorboard": Command(
             "Show all runs: curves, test measures, embeddings.", "pipeline.commands:tensorboard"
         ),
         "artifact": Command(
-            "Print where its last run left an artifact.", "pipeline.commands:artifact"
+            "Print where the last run left an artifact.", "pipeline.commands:artifact"
         ),
         "preview": Command(
-            "Draw what augmentation does to its pairs: runs/<name>/preview.png.",
+            "Draw what augmentation does to pairs: runs/<name>/preview.png.",
             "pipeline.commands:preview",
         ),
-        "kubeflow": Command("Compile it for Kubeflow Pipelines.", "pipeline.commands:kubeflow"),
+        "kubeflow": Command(
+            "Compile the pipeline for Kubeflow Pipelines.", "pipeline.commands:kubeflow"
+        ),
     },
     "faces": {
         "data": Command("Make or fetch faces, and show them.", "data.commands:data"),
@@ -89,11 +91,11 @@ GROUPS: Final[Mapping[str, Mapping[str, Command]]] = {
             "Print the embeddings of photos, one JSON line each.", "serving.commands.photos:embed"
         ),
         "calibrate": Command(
-            "Choose its threshold anew, on photos of your own, without training.",
+            "Choose a model's threshold anew, on photos of your own, without training.",
             "pipeline.calibrate:arguments",
         ),
         "ten-fold": Command(
-            "Accuracy by LFW's View 2: over folds, each with a threshold from the others.",
+            "Measure accuracy by LFW's View 2: over folds, each with a threshold from the others.",
             "pipeline.commands:ten_fold",
         ),
     },
@@ -128,7 +130,9 @@ GROUPS: Final[Mapping[str, Mapping[str, Command]]] = {
         "status": Command(
             "Show the versions of the model on a server.", "serving.commands.servers:status"
         ),
-        "page": Command("A page to enrol and authenticate on.", "serving.commands.servers:page"),
+        "page": Command(
+            "Serve a page to enrol and authenticate on.", "serving.commands.servers:page"
+        ),
         "loadtest": Command(
             "Measure a served model under load.", "serving.commands.servers:loadtest"
         ),
