@@ -16,4 +16,4 @@ COPY --from=build /opt/faceauth .
 RUN scripts/image.sh user
 ENV PATH=/opt/faceauth/.venv/bin:$PATH
 USER faceauth
-CMD ["faceauth-run", "--help"]
+CMD ["faceauth", "--help"]

@@ -10,6 +10,8 @@ IMAGE ?= faceauth:latest
 ARGS ?=
 
 BIN := .venv/bin
+# Every command of the project; `.venv/bin/faceauth` lists them.
+FACEAUTH := $(BIN)/faceauth
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -22,39 +24,39 @@ setup:  ## Build .venv from a lock file; at once when it is up to date
 
 .PHONY: run
 run: setup  ## Run the pipeline: CONFIG=pipeline/configs/lfw.yaml, ENGINE=local or beam
-	@$(BIN)/faceauth-run --config $(CONFIG) --engine $(ENGINE)
+	@$(FACEAUTH) run --config $(CONFIG) --engine $(ENGINE)
 
 .PHONY: outcome
 outcome: setup  ## Print the outcome of the last run of CONFIG again
-	@$(BIN)/faceauth-run --config $(CONFIG) --last
+	@$(FACEAUTH) outcome --config $(CONFIG)
 
 .PHONY: data
 data: setup  ## Draw the synthetic data that CONFIG asks for, without a run
-	@$(BIN)/faceauth-run --config $(CONFIG) --data-only
+	@$(FACEAUTH) run --config $(CONFIG) --data-only
 
 .PHONY: preview
 preview: setup  ## Draw what augmentation does to pairs of CONFIG: runs/<name>/preview.png
-	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pipeline.preview $(CONFIG)
+	@$(FACEAUTH) preview --config $(CONFIG)
 
 .PHONY: report
 report: setup  ## Open the report of the last run of CONFIG, or print where it is
-	@$(BIN)/python -m pipeline.show_report $(CONFIG)
+	@$(FACEAUTH) report --config $(CONFIG)
 
 .PHONY: kubeflow
 kubeflow: setup  ## Compile CONFIG for Kubeflow; pipeline/kubeflow_runner.py says what it needs
-	@TF_CPP_MIN_LOG_LEVEL=3 FACEAUTH_CONFIG=$(CONFIG) $(BIN)/python -m pipeline.kubeflow_runner
+	@$(FACEAUTH) kubeflow --config $(CONFIG)
 
 .PHONY: tensorboard
 tensorboard: setup  ## Show all runs in TensorBoard: curves, test measures, embeddings
-	@$(BIN)/python -m pipeline.show_tensorboard $(CONFIG) $(ARGS)
+	@exec $(FACEAUTH) tensorboard --config $(CONFIG) $(ARGS)
 
 .PHONY: serve
 serve: setup  ## Serve the pushed model: TensorFlow Serving in Docker, else a local server
-	@exec $(BIN)/python -m serving.serve
+	@exec $(FACEAUTH) serve $(ARGS)
 
 .PHONY: loadtest
 loadtest: setup  ## Measure the served model under load, some three minutes: ARGS="--seconds 1"
-	@$(BIN)/python -m serving.loadtest $(ARGS)
+	@$(FACEAUTH) loadtest $(ARGS)
 
 .PHONY: benchmark
 benchmark: setup  ## Measure scoring, growth and training on this machine: BENCH=scoring
@@ -75,10 +77,11 @@ test-all: setup  ## Run every test
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: lint
-lint: setup  ## Check style, format and types
+lint: setup  ## Check style, format, types and layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
 
 .PHONY: format
 format: setup  ## Put the code into ruff's format

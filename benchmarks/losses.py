@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.scoring import say
 from components.trainer.losses import LOSSES
 from pipeline.config import OVERRIDE_PREFIX, PROJECT, load_config
-from pipeline.run_records import last_run
+from pipeline.launcher.records import last_run
 
 COLUMNS = ("binary_accuracy", "precision", "recall", "eer", "auc", "tar_at_far_0.01")
 TITLES = ("accuracy", "precision", "recall", "EER", "AUC", "TAR@1%", "images/s")
@@ -49,7 +49,7 @@ def run(config_path: Path, environment: dict[str, str]) -> tuple[dict[str, Any],
     Raises:
       SystemExit: The pipeline failed; it has said why.
     """
-    command = [sys.executable, "-m", "pipeline.run", "--config", str(config_path)]
+    command = [sys.executable, "-m", "pipeline.faceauth", "run", "--config", str(config_path)]
     finished = subprocess.run(
         command, env={**os.environ, **environment}, stdout=sys.stderr, stdin=subprocess.DEVNULL
     )

@@ -33,7 +33,7 @@ def contact_sheet(
             raise ValueError(f"{name} is {value}; it must be 1 or more")
     root = Path(folder)
     if not root.is_dir():
-        raise FileNotFoundError(f"{root} is not a folder; make one with `faceauth-data synthetic`")
+        raise FileNotFoundError(f"{root} is not a folder; make one with `faceauth data synthetic`")
     if (root / "images").is_dir():
         root = root / "images"
     people = []

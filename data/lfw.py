@@ -76,7 +76,7 @@ def check(folder: str | Path) -> Path:
     if found:
         raise FileNotFoundError(
             f"{folder} does not hold the whole of Labeled Faces in the Wild: {'; '.join(found)}. "
-            f"Restore these, or remove the folder and run `faceauth-data lfw --out {folder}`"
+            f"Restore these, or remove the folder and run `faceauth data lfw --out {folder}`"
         )
     return Path(folder)
 
@@ -149,7 +149,7 @@ def fetch(
         raise OSError(
             f"scikit-learn could not download Labeled Faces in the Wild to {home} ({error}). Where "
             f"the network does not allow it, place lfw_funneled/ and the pairs files in {home}, or "
-            "a folder as `faceauth-data lfw` makes it on another machine at "
+            "a folder as `faceauth data lfw` makes it on another machine at "
             f"{target}, or let {FOLDER_VARIABLE} name one"
         ) from error
     return _lay_out(home, target, progress)

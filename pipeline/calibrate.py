@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 _PROGRESS_S: Final = 5.0
 
 
-def add_command(commands: Any) -> None:
-    """Adds ``calibrate`` to the commands of ``faceauth``."""
-    text = "Choose a model's threshold anew, on photos of your own, without training."
-    parser = commands.add_parser("calibrate", help=text, description=text)
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of ``faceauth calibrate``."""
     parser.add_argument(
         "model", type=Path, metavar="MODEL", help="a version's folder, or the folder of versions"
     )

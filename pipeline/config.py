@@ -28,6 +28,7 @@ from components.trainer.config import TrainingConfig, TuningConfig, remedy, spel
 from components.trainer.networks.config import DLIB_SIDE
 from components.trainer.networks.dlib_weights import PACKAGE
 from components.transform.config import ImageConfig
+from pipeline.errors import CommandError
 from pipeline.yaml_file import Place, YamlError, read_yaml
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -39,7 +40,7 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-class ConfigError(ValueError):
+class ConfigError(CommandError, ValueError):
     """A config cannot be used; the message says which key, which value and what to do."""
 
 

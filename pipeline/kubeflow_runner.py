@@ -1,4 +1,4 @@
-"""Compiles the pipeline to a Kubeflow Pipelines v2 spec: ``make kubeflow``.
+"""Compiles the pipeline to a Kubeflow Pipelines v2 spec: ``faceauth kubeflow``.
 
 The config's section ``kubeflow`` (or ``FACEAUTH__KUBEFLOW__IMAGE`` and so on) has to give:
 
@@ -15,7 +15,7 @@ pipeline reads the data for its fingerprint, and the spec holds the paths of the
 inside the image, with the volume mounted where the pods mount it.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from absl import logging
@@ -56,9 +56,8 @@ def compile_pipeline(config: PipelineConfig) -> Path:
     return target
 
 
-if __name__ == "__main__":
+def run(given: argparse.Namespace) -> int:
+    """Compiles the config and says where the spec is."""
     logging.set_verbosity(logging.WARNING)
-    try:
-        print(compile_pipeline(load_config()))
-    except ValueError as error:  # What is wrong with the config or the data, ready to be read.
-        sys.exit(str(error))
+    print(compile_pipeline(load_config(given.config)))
+    return 0

@@ -1,14 +1,13 @@
-"""``make preview``: what augmentation does to the images of a config, in one picture."""
+"""``faceauth preview``: what augmentation does to the images of a config, in one picture."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components import features
 from components.pair_example_gen.errors import DataError
 from components.whole_file import whole_file
-from pipeline.config import ConfigError, PipelineConfig, ensure_data, load_config
+from pipeline.config import PipelineConfig, ensure_data, load_config
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,18 +150,7 @@ def write_preview(config: PipelineConfig) -> Path:
     return path
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Writes the preview and says where it is. Returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", nargs="?", help="YAML file; default: FACEAUTH_CONFIG")
-    given = parser.parse_args(arguments)
-    try:
-        print(write_preview(load_config(given.config)))
-    except (ConfigError, DataError) as error:
-        print(error, file=sys.stderr)
-        return 1
+def run(given: argparse.Namespace) -> int:
+    """Writes the preview and says where it is."""
+    print(write_preview(load_config(given.config)))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""``make loadtest``: closed-loop clients against a server, and what they got for it.
+"""``faceauth loadtest``: closed-loop clients against a server, and what they got for it.
 
 Each client sends a row, waits for the answer and sends the next. When the time is up, each answer
 is checked against what the SavedModel says in this process. The local server runs as a process of
@@ -8,12 +8,11 @@ its own on this machine; another server is named by ``--url`` or ``--grpc_url``.
 import argparse
 import asyncio
 import io
-import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,13 +25,10 @@ from serving.client import AsyncClient, Endpoint, RetryPolicy, ServingError
 from serving.server_process import free_port, running, wait_until_available
 from serving.versions import newest_version, versions_in
 
-SIGNATURES: Final = ("serving_default", "embed", "compare")
-CONCURRENCY: Final = (1, 4, 16, 64)
 # Answers differ this much at most between batch sizes and processes.
 TOLERANCE: Final = 1e-4
 _IMAGES: Final = 64
 _START_TIMEOUT_S: Final = 300.0
-_MODELS: Final = Path(__file__).parent / "models" / "faceauth"
 _HEADER: Final = (
     f"{'signature':16} {'api':5} {'clients':>7} {'rows/s':>8} {'p50 ms':>8} {'p95 ms':>8} "
     f"{'p99 ms':>8} {'errors':>7} {'wrong':>6} {'in process':>11} {'ratio':>6}"
@@ -273,25 +269,19 @@ def swap_under_load(base: Path, work: Work, seconds: float) -> int:
     return load.failed + (last != version + 1)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the table; returns 1 when a call was lost or answered wrong."""
-    parser = argparse.ArgumentParser(prog="make loadtest", description="Load a served model.")
-    parser.add_argument("--model", type=Path, default=_MODELS, help="its folder of versions")
-    parser.add_argument("--images", type=Path, help="a folder of JPEGs; else synthetic ones")
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each line (%(default)s)")
-    parser.add_argument("--clients", type=int, nargs="+", default=CONCURRENCY)
-    parser.add_argument("--signatures", nargs="+", default=SIGNATURES, choices=SIGNATURES)
-    parser.add_argument("--url", help="a running server's REST URL")
-    parser.add_argument("--grpc_url", help="a running server's gRPC URL")
-    given = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def run(given: argparse.Namespace) -> int:
+    """Prints the table.
+
+    Raises:
+        ValueError: There is no model.
+        RuntimeError: A call was lost or answered wrong.
+    """
     # gRPC's thread and the clients' loop take turns; by default a turn is 5 ms.
     sys.setswitchinterval(0.0005)
     try:
         version = newest_version(given.model)
     except ValueError as error:
-        print(f"error: {error}; run the pipeline first", file=sys.stderr)
-        return 1
+        raise ValueError(f"{error}; run the pipeline first") from None
     images = synthetic_images(_IMAGES)
     if given.images is not None:
         files = sorted(given.images.rglob("*.jp*g"))[:_IMAGES]
@@ -315,7 +305,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with local_server(base) as (rest, grpc):
                 failed += _table({"rest": rest, "grpc": grpc}, work, rates, given.seconds)
             failed += swap_under_load(base, work, max(given.seconds, 30.0))
-    return 1 if failed else 0
+    if failed:
+        raise RuntimeError(f"{failed} calls were lost or answered wrong")
+    return 0
 
 
 def _table(
@@ -333,7 +325,3 @@ def _table(
                 report(load, signature, api, clients, rate)
                 failed += load.failed
     return failed
-
-
-if __name__ == "__main__":
-    sys.exit(main())

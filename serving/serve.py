@@ -1,17 +1,15 @@
-"""``make serve``: TensorFlow Serving in Docker where there is one, else the local server."""
+"""``faceauth serve``: TensorFlow Serving in Docker where there is one, else the local server."""
 
 import argparse
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from serving.tf_serving.labels import (
     CONFIG_NAME,
-    LabelError,
     next_labels,
     read_labels,
     render,
@@ -19,9 +17,7 @@ from serving.tf_serving.labels import (
     write,
 )
 
-_HERE: Final = Path(__file__).parent
-_COMPOSE: Final = _HERE / "tf_serving" / "docker-compose.yaml"
-_MODELS: Final = _HERE / "models"
+_COMPOSE: Final = Path(__file__).parent / "tf_serving" / "docker-compose.yaml"
 _LOCAL_CONFIG: Final = "models.local.config"
 
 
@@ -60,19 +56,12 @@ def command(models: Path, use_docker: bool) -> list[str]:
     return [sys.executable, "-m", "serving.local_server", "--model_config_file", str(local)]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until interrupted; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="make serve", description="Serve the pushed model.")
-    parser.add_argument("--local", action="store_true", help="the local server, also with Docker")
-    given = parser.parse_args(arguments)
-    try:
-        start = command(_MODELS, use_docker=not given.local and docker_works())
-    except (LabelError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+def run(given: argparse.Namespace) -> NoReturn:
+    """Becomes the server of what is pushed.
+
+    Raises:
+        LabelError: Nothing is pushed yet.
+    """
+    start = command(given.models, use_docker=not given.local and docker_works())
     sys.stdout.flush()
     os.execvp(start[0], start)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

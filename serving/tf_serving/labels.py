@@ -1,12 +1,11 @@
 """Writes the ``models.config`` that serving reads, with the labels stable and canary.
 
 A label names a version number, and numbers are made by pushes, so this runs after a push:
-``python -m serving.tf_serving.labels`` makes the newest version the canary and leaves stable where
-it is; ``--stable V`` promotes, and ``--canary V --stable V`` rolls back. Servers poll the file.
+``faceauth labels`` makes the newest version the canary and leaves stable where it is;
+``--stable V`` promotes, and ``--canary V --stable V`` rolls back. Servers poll the file.
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -20,7 +19,6 @@ from serving.whole_file import whole_file
 TEMPLATE: Final = Path(__file__).with_name("models.config")
 CONFIG_NAME: Final = "models.config"
 STABLE, CANARY = "stable", "canary"
-_DEFAULT_MODELS: Final = Path(__file__).parents[1] / "models"
 
 
 class LabelError(ValueError):
@@ -109,28 +107,16 @@ def _parse(file: Path) -> ModelServerConfig:
         raise LabelError(f"{file}:{error}; delete it, it is written anew") from None
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes the labels; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m serving.tf_serving.labels",
-        description="Say which pushed version is stable and which the canary.",
-    )
-    parser.add_argument("--models", type=Path, default=_DEFAULT_MODELS, help="%(default)s")
-    parser.add_argument("--stable", type=int, metavar="VERSION")
-    parser.add_argument("--canary", type=int, metavar="VERSION")
-    given = parser.parse_args(arguments)
+def run(given: argparse.Namespace) -> int:
+    """Writes the labels.
+
+    Raises:
+        LabelError: There is no version, or a wanted one is not served.
+    """
     file = given.models / CONFIG_NAME
-    try:
-        labels = next_labels(
-            served_versions(given.models), read_labels(file), given.stable, given.canary
-        )
-        write(file, render(labels))
-    except (LabelError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    labels = next_labels(
+        served_versions(given.models), read_labels(file), given.stable, given.canary
+    )
+    write(file, render(labels))
     print(f"{file}: stable {labels[STABLE]}, canary {labels[CANARY]}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

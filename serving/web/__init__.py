@@ -1,1 +1,1 @@
-"""A page to enrol and authenticate with photos or a webcam: ``python -m serving.web``."""
+"""A page to enrol and authenticate with photos or a webcam: ``faceauth page``."""

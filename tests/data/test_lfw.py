@@ -224,7 +224,7 @@ def test_provide_fetches_when_nothing_is_there(sklearn_home: Path, tmp_path: Pat
 
 def test_an_incomplete_folder_is_refused_with_a_remedy(folder: Path):
     (folder / "images.csv").unlink()
-    with pytest.raises(FileNotFoundError, match=r"no images.csv.*faceauth-data lfw --out"):
+    with pytest.raises(FileNotFoundError, match=r"no images.csv.*faceauth data lfw --out"):
         lfw.provide(folder)
 
 

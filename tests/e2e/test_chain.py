@@ -27,9 +27,11 @@ import pytest
 import tiny_faces
 
 from pipeline.config import PROJECT, PipelineConfig, load_config
-from pipeline.run_records import RunRecord, last_run
+from pipeline.launcher.records import RunRecord, last_run
 
 pytestmark = pytest.mark.e2e
+
+FACEAUTH = (sys.executable, "-m", "pipeline.faceauth")
 
 CONFIG = """
 name: tiny
@@ -113,7 +115,7 @@ class Chain:
             name: value for name, value in os.environ.items() if not name.startswith("FACEAUTH")
         }
         finished = subprocess.run(
-            [sys.executable, "-m", "pipeline.run", "--config", self.path, "--engine", engine],
+            [*FACEAUTH, "run", "--config", self.path, "--engine", engine],
             env={**inherited, **overrides},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -32,7 +32,7 @@ def main() -> None:
         tiny_faces.write(work / "faces")
         (work / "tiny.yaml").write_text(CONFIG.format(folder=work))
         subprocess.run(
-            [sys.executable, "-m", "pipeline.run", "--config", work / "tiny.yaml"],
+            [sys.executable, "-m", "pipeline.faceauth", "run", "--config", work / "tiny.yaml"],
             check=True,
             cwd=PROJECT,
         )

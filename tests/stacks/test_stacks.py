@@ -15,7 +15,7 @@ from components import features
 from components.local_beam import in_process_pipeline
 from components.pair_scorer.kept_embeddings import KeptEmbeddings
 from components.pair_scorer.scoring import score_split
-from pipeline.run_records import last_run
+from pipeline.launcher.records import last_run
 from serving.local_server.loaded_model import LoadedModel
 
 FOLDER = Path(__file__).parent

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from components.pair_example_gen.pair_lists import read_pair_list
-from components.pair_scorer.ten_fold import folds_of, main
+from components.pair_scorer.ten_fold import folds_of
+from pipeline.faceauth import main
 
 NUMBERS = {"Ann": (1, 2, 9), "Bob": (20, 21), "Cat": (40, 41)}
 
@@ -25,7 +26,8 @@ def run(faces: Path, model: Path, pairs: str, *more: str) -> int:
     path = faces / "pairs.txt"
     path.write_text(pairs.replace(" ", "\t"))
     folder = str(model / "Format-Serving")
-    return main([folder, "--images", str(faces / "images"), "--pairs", str(path), *more])
+    options = ["--images", str(faces / "images"), "--pairs", str(path)]
+    return main(["ten-fold", folder, *options, *more])
 
 
 # Two folds of two same and two different pairs each.
@@ -83,6 +85,7 @@ def test_folds_are_made_of_consecutive_pairs_of_each_class(tmp_path):
 @pytest.mark.parametrize(
     ("pairs", "more", "message"),
     [
+        (PAIRS, ["--folds", "1"], "--folds is 1; a threshold comes from another fold"),
         (PAIRS, ["--folds", "3"], "has 2 folds of its own; leave out --folds 3"),
         (PAIRS.removeprefix("2 2\n"), [], "says nothing of folds"),
         (PAIRS.removeprefix("2 2\n"), ["--folds", "5"], "4 same pairs, too few for 5 folds"),
@@ -90,7 +93,7 @@ def test_folds_are_made_of_consecutive_pairs_of_each_class(tmp_path):
     ],
 )
 def test_what_cannot_be_done_is_said(faces, models, capsys, pairs, more, message):
-    assert run(faces, models[0], pairs, *more) == 1
+    assert run(faces, models[0], pairs, *more) == 2
     assert message in capsys.readouterr().err
 
 
@@ -100,7 +103,7 @@ def test_another_model_is_refused(faces, tmp_path, capsys):
         lambda x: {"y": x}, input_signature=[tf.TensorSpec([None], tf.string, name="x")]
     )
     tf.saved_model.save(module, str(tmp_path / "other" / "Format-Serving"), {"serve": module.serve})
-    assert run(faces, tmp_path / "other", PAIRS) == 1
+    assert run(faces, tmp_path / "other", PAIRS) == 2
     assert "['serve'], and not ['compare', 'embed']" in capsys.readouterr().err
-    assert run(faces, tmp_path / "nowhere", PAIRS) == 1
+    assert run(faces, tmp_path / "nowhere", PAIRS) == 2
     assert "is no SavedModel" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 
 from components.pusher import executor
 from components.pusher.component import Pusher
-from pipeline.run_records import Artifact, last_run
+from pipeline.launcher.records import Artifact, last_run
 from serving.versions import versions_in
 
 

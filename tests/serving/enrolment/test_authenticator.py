@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from faces import DLIB_150
+from pipeline.faceauth import main
 from serving.client import Client, Endpoint
-from serving.client.cli import main
 from serving.enrolment import (
     Authenticator,
     EnrolmentError,

@@ -1,9 +1,7 @@
 """Shows the steps of a run: redrawn in place on a terminal, plain lines in a file or in CI."""
 
 import time
-from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Protocol
+from typing import Final
 
 from rich.console import Console
 from rich.live import Live
@@ -11,9 +9,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.run_progress import Progress, State, Step
-
-Clock = Callable[[], float]
+from pipeline.launcher.steps import Clock, State, Step
 
 # Seconds between two messages of one step when they cannot overwrite each other.
 _MESSAGE_INTERVAL: Final = 5.0
@@ -21,7 +17,6 @@ _MESSAGE_INTERVAL: Final = 5.0
 _MARKS: Final = {
     State.DONE: ("✓", "green"),
     State.CACHED: ("=", "cyan"),
-    State.SKIPPED: ("-", "dim"),
     State.FAILED: ("✗", "red bold"),
     State.STOPPED: ("!", "yellow"),
 }
@@ -47,26 +42,10 @@ def outcome(step: Step, now: float) -> str:
     }.get(step.state, f"{step.state.value} after {took}")
 
 
-class Display(Protocol):
-    """What a run needs of a display; ``update`` is called from the thread that reads the output."""
-
-    def __enter__(self) -> "Display": ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-    def update(self, step: Step) -> None:
-        """A step began, ended or said something."""
-
-
 class PlainDisplay:
     """A line when a step begins, a line when it ends, and now and then what it says."""
 
-    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
+    def __init__(self, console: Console, clock: Clock = time.time) -> None:
         self._console = console
         self._clock = clock
         self._begun: set[int] = set()
@@ -105,9 +84,9 @@ class PlainDisplay:
 class LiveDisplay:
     """A table that is redrawn in place and stays on the screen at the end."""
 
-    def __init__(self, console: Console, progress: Progress, clock: Clock = time.monotonic) -> None:
-        self._progress = progress
+    def __init__(self, console: Console, clock: Clock = time.time) -> None:
         self._clock = clock
+        self._steps: list[Step] = []
         self._spinner = Spinner("dots")
         self._live = Live(self, console=console, refresh_per_second=4, transient=False)
 
@@ -119,7 +98,9 @@ class LiveDisplay:
         self._live.stop()
 
     def update(self, step: Step) -> None:
-        """Nothing to do: the next refresh shows it."""
+        """Adds the step when it is new; what else is new, the next refresh shows."""
+        if not any(step is known for known in self._steps):
+            self._steps.append(step)
 
     def __rich__(self) -> Table:
         now = self._clock()
@@ -128,7 +109,7 @@ class LiveDisplay:
         grid.add_column(min_width=24, no_wrap=True)
         grid.add_column(justify="right", min_width=11, no_wrap=True)
         grid.add_column(style="dim", no_wrap=True, overflow="ellipsis")
-        for step in list(self._progress.steps):
+        for step in list(self._steps):
             mark, style = _MARKS.get(step.state, ("", ""))
             grid.add_row(
                 self._spinner if step.ended is None else Text(mark, style=style),
@@ -139,10 +120,8 @@ class LiveDisplay:
         return grid
 
 
-def make_display(
-    console: Console, progress: Progress, clock: Clock = time.monotonic
-) -> LiveDisplay | PlainDisplay:
+def make_display(console: Console) -> LiveDisplay | PlainDisplay:
     """The display that fits where the output goes."""
     if console.file.isatty() and console.is_terminal and not console.is_dumb_terminal:
-        return LiveDisplay(console, progress, clock)
-    return PlainDisplay(console, clock)
+        return LiveDisplay(console)
+    return PlainDisplay(console)

@@ -1,8 +1,7 @@
-"""``faceauth-data``: makes or fetches faces, and shows them."""
+"""``faceauth data``: makes or fetches faces, and shows them."""
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,30 +9,9 @@ if TYPE_CHECKING:
     from data.synthetic import Progress
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command.
-
-    Args:
-        argv: the arguments; None takes those of the process.
-
-    Returns:
-        The exit code: 0, or 1 with a message on standard error.
-    """
-    args = _parser().parse_args(argv)
-    try:
-        message = args.run(args)
-    except (OSError, ValueError) as error:
-        print(f"faceauth-data: {error}", file=sys.stderr)
-        return 1
-    print(message)
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="faceauth-data", description="Makes or fetches faces, and shows them."
-    )
-    commands = parser.add_subparsers(required=True, metavar="command")
+def data(parser: argparse.ArgumentParser) -> None:
+    """Adds the commands of ``faceauth data``."""
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     synthetic = commands.add_parser(
         "synthetic", help="draw faces of people who do not exist (no download)"
@@ -47,21 +25,25 @@ def _parser() -> argparse.ArgumentParser:
     synthetic.add_argument(
         "--overwrite", action="store_true", help="replace a synthetic data set of other parameters"
     )
-    synthetic.set_defaults(run=_synthetic)
+    synthetic.set_defaults(run=_run, make=_synthetic)
 
     lfw = commands.add_parser(
         "lfw", help="Labeled Faces in the Wild: check the folder, or fetch it with scikit-learn"
     )
     lfw.add_argument("--out", default="data/lfw", help="folder to check or make (%(default)s)")
-    lfw.set_defaults(run=_lfw)
+    lfw.set_defaults(run=_run, make=_lfw)
 
     preview = commands.add_parser("preview", help="draw a contact sheet, a row for each identity")
     preview.add_argument("folder")
     preview.add_argument("--out", default="sheet.png", help="PNG or JPEG to write (%(default)s)")
     preview.add_argument("--rows", type=int, default=8, help="identities (%(default)s)")
     preview.add_argument("--columns", type=int, default=8, help="pictures of each (%(default)s)")
-    preview.set_defaults(run=_preview)
-    return parser
+    preview.set_defaults(run=_run, make=_preview)
+
+
+def _run(args: argparse.Namespace) -> int:
+    print(args.make(args))
+    return 0
 
 
 def _synthetic(args: argparse.Namespace) -> str:
@@ -110,7 +92,3 @@ def _show(what: str) -> "Progress":
             print(f"{what}: {done}/{total}", file=sys.stderr)
 
     return show
-
-
-if __name__ == "__main__":
-    sys.exit(main())

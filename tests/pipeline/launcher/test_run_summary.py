@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.run_records import Artifact, Execution, RunRecord
-from pipeline.run_summary import (
+from pipeline.launcher.records import Artifact, Execution, RunRecord
+from pipeline.launcher.summary import (
     blessing_lines,
     decision_lines,
     fairness_lines,

@@ -1,4 +1,4 @@
-"""Opens the report of a pipeline's newest run, or says where it is: what ``make report`` calls.
+"""The report of a pipeline's newest run: ``faceauth report``.
 
 The pages are copied out of the run's artifact into the folder of the runs, where the report also
 gets how long each component took, which Report itself cannot know.
@@ -6,15 +6,16 @@ gets how long each component took, which Report itself cannot know.
 
 import argparse
 import os
-import sys
 import webbrowser
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from pipeline.run_records import RUN_SUMMARY, RunRecord, last_run
-from pipeline.run_summary import short_path
+from pipeline.config import load_config
+from pipeline.errors import CommandError
+from pipeline.launcher.records import RUN_SUMMARY, RunRecord, last_run
+from pipeline.launcher.summary import short_path
 
 # Below the folder of a pipeline's runs.
 REPORT_FOLDER: Final = "report"
@@ -24,7 +25,7 @@ _TFMA: Final = "tfma.html"
 _OTHERS: Final = (_TFMA, "model_card.html", "model_card.md", "summary.json")
 
 
-class NoReportError(Exception):
+class NoReportError(CommandError):
     """There is nothing to show; the message says why and what to do."""
 
 
@@ -78,45 +79,24 @@ def can_open(environment: Mapping[str, str]) -> bool:
     return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Open the report of the newest run and TFMA's view of it, or print where they are."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.show_report", description=main.__doc__
-    )
-    parser.add_argument("config", type=Path, help="the pipeline's config file")
-    parser.add_argument("--print", action="store_true", help="open nothing")
-    args = parser.parse_args(argv)
+def show(given: argparse.Namespace) -> int:
+    """Opens the report of the newest run and TFMA's view of it, or prints where they are.
 
-    from pipeline.config import ConfigError, load_config
-
-    try:
-        config = load_config(args.config)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
+    Raises:
+        NoReportError: There is none.
+    """
+    config = load_config(given.config)
     run = last_run(config.metadata_path)
     if run is None:
-        print(
-            f"no run in {config.metadata_path}; `make run CONFIG={args.config}` makes one",
-            file=sys.stderr,
-        )
-        return 1
-    try:
-        report = assemble(run, config.root / REPORT_FOLDER)
-    except NoReportError as error:
-        print(error, file=sys.stderr)
-        return 1
+        raise NoReportError(f"there is no run in {config.metadata_path}; faceauth run makes one")
+    report = assemble(run, config.root / REPORT_FOLDER)
     for name, path in (
         ("report", report),
         ("TFMA view", report.with_name(_TFMA)),
         ("model card", report.with_name("model_card.html")),
     ):
         print(f"{name:<10}  {short_path(path)}")
-    if can_open(os.environ) and not args.print:
+    if can_open(os.environ) and not given.print:
         webbrowser.open(report.as_uri())
         webbrowser.open(report.with_name(_TFMA).as_uri())
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tfx_cli import call, environment, registration
+from pipeline.launcher.tfx_cli import LiveLines, call, environment, registration
 
 
 def store(home: Path, text: str) -> None:
@@ -47,21 +47,36 @@ def test_environment_puts_this_python_first_and_keeps_what_the_caller_set(tmp_pa
     }
 
 
-def test_call_hands_over_both_streams_line_by_line_and_keeps_them(tmp_path: Path) -> None:
-    lines: list[str] = []
+def test_call_keeps_all_output_and_hands_over_what_is_meant_for_people(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("faceauth-progress: before\n")
+    said: list[str] = []
     # A progress bar's carriage return ends a line too, and bad bytes do not stop the reading.
-    script = r"printf 'one\n'; printf '10%%\r20%%\n' >&2; printf 'a\377b'; exit 3"
-    code = call(["/bin/sh", "-c", script], {}, tmp_path / "log", lines.append)
+    parts = (
+        r"printf 'one\n'; printf '10%%\rfaceauth-progress: a\r' >&2; sleep 0.6;",
+        r"printf 'x faceauth-progress: no\n\377\nfaceauth-progress: b \377\n';",
+        r"printf 'faceauth-pro'; sleep 0.6;",
+        r"printf 'gress: c\n'; exit 3",
+    )
+    with LiveLines(log) as lines:
+        code = call(["/bin/sh", "-c", " ".join(parts)], {}, log, lambda: said.extend(lines.new()))
     assert code == 3
-    assert lines == ["one", "10%", "20%", "a\ufffdb"]
-    assert (tmp_path / "log").read_text() == "one\n10%\n20%\na\ufffdb"
+    assert said == ["a", "b \ufffd", "c"]
+    assert log.read_bytes() == (
+        b"faceauth-progress: before\none\n10%\rfaceauth-progress: a\r"
+        b"x faceauth-progress: no\n\377\nfaceauth-progress: b \377\nfaceauth-progress: c\n"
+    )
 
 
-def test_call_reads_on_when_the_listener_fails_and_then_says_so(tmp_path: Path) -> None:
-    def listener(line: str) -> None:
-        raise LookupError(line)
+def test_a_command_runs_to_its_end_when_the_look_fails_and_then_it_is_said(tmp_path: Path) -> None:
+    looks: list[int] = []
 
-    script = "for i in 1 2 3; do echo $i; done"
-    with pytest.raises(LookupError, match="1"):
-        call(["/bin/sh", "-c", script], {}, tmp_path / "log", listener)
-    assert (tmp_path / "log").read_text() == "1\n2\n3\n"
+    def look() -> None:
+        looks.append(1)
+        raise LookupError("no screen")
+
+    script = "sleep 0.6; echo end"
+    with pytest.raises(LookupError, match="no screen"):
+        call(["/bin/sh", "-c", script], {}, tmp_path / "log", look)
+    assert (tmp_path / "log").read_text() == "end\n"
+    assert looks == [1]

@@ -3,39 +3,39 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-ENGINES: Final = ("local", "beam")
-CONFIG_VARIABLE: Final = "FACEAUTH_CONFIG"
+from components.progress import MARK
+from pipeline.config import CONFIG_VARIABLE
+from pipeline.errors import CommandError
+
+# Seconds between two looks at what a command has come to.
+_INTERVAL_S: Final = 0.25
 
 # How long the processes of a run get to end, in seconds, before the next, harder signal.
 _PATIENCE: Final = ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
 
 
-class TfxCliError(Exception):
-    """The ``tfx`` command cannot be used as it is; the message says what to do."""
-
-
 def runner_script(engine: str) -> Path:
     """The pipeline definition that ``--engine=<engine>`` runs."""
-    return Path(__file__).resolve().with_name(f"{engine}_runner.py")
+    return Path(__file__).resolve().parents[1] / f"{engine}_runner.py"
 
 
 def find_tfx() -> Path:
     """The ``tfx`` command of the environment that this Python belongs to.
 
     Raises:
-        TfxCliError: It is not installed there.
+        CommandError: It is not installed there.
     """
     tfx = Path(sys.executable).with_name("tfx")
     if not tfx.is_file():
-        raise TfxCliError(f"no tfx command at {tfx}; build the environment with `make setup`")
+        raise CommandError(f"no tfx command at {tfx}; build the environment with `make setup`")
     return tfx
 
 
@@ -86,10 +86,10 @@ def call(
     command: Sequence[str | Path],
     env: Mapping[str, str],
     log: Path,
-    on_line: Callable[[str], None],
+    look: Callable[[], None] = lambda: None,
     keep_open: Sequence[int] = (),
 ) -> int:
-    """Run a command, with all it prints going to a log file and, line by line, to ``on_line``.
+    """Run a command, with all it prints going to a log file.
 
     The command leads a process group of its own. When a ``KeyboardInterrupt`` arrives, the whole
     group is ended before the exception goes on.
@@ -98,67 +98,71 @@ def call(
         command: The program and its arguments.
         env: Its whole environment.
         log: The file its output is appended to.
-        on_line: Called for each line, from another thread, without the line's end.
+        look: Called four times a second, and once after the end. When it fails, it is not called
+            again, the command runs to its end, and only then is the error raised.
         keep_open: File descriptors that the command holds open as long as it lives.
 
     Returns:
         The command's exit code, negative when a signal ended it.
     """
-    process = subprocess.Popen(
-        command,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        # Universal newlines: a progress bar's carriage return ends a line too.
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-        pass_fds=tuple(keep_open),
-    )
-    pump = _Pump(process.stdout or (), log, on_line)
-    pump.start()
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=tuple(keep_open),
+        )
+    failure: Exception | None = None
+    code: int | None = None
     try:
-        code = process.wait()
+        while code is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = process.wait(_INTERVAL_S)
+            if failure is None:
+                try:
+                    look()
+                except Exception as error:
+                    failure = error
     except KeyboardInterrupt:
         _end(process)
         raise
-    finally:
-        # A stray grandchild may hold the pipe open, so the wait for its end has one itself.
-        pump.join(timeout=5)
     if code != 0:
         _signal_group(process, signal.SIGKILL)
-    if pump.error is not None:
-        raise pump.error
+    if failure is not None:
+        raise failure
     return code
 
 
-class _Pump(threading.Thread):
-    """Reads a pipe to its end, whatever ``on_line`` does: a full pipe would stop the command."""
+class LiveLines:
+    """What components say to the person, as it comes to the log.
 
-    def __init__(
-        self, pipe: IO[str] | Iterable[str], log: Path, on_line: Callable[[str], None]
-    ) -> None:
-        super().__init__(name="tfx output", daemon=True)
-        self._pipe = pipe
-        self._log = log
-        self._on_line = on_line
-        self.error: Exception | None = None
+    Args:
+        log: What it holds already is passed over.
+    """
 
-    def run(self) -> None:
-        with self._log.open("a", encoding="utf-8") as sink:
-            for line in self._pipe:
-                sink.write(line)
-                sink.flush()
-                if self.error is None:
-                    try:
-                        self._on_line(line.rstrip("\n"))
-                    except Exception as error:  # Raised again by call().
-                        self.error = error
+    def __init__(self, log: Path) -> None:
+        self._file = log.open("rb")
+        self._file.seek(0, os.SEEK_END)
+        self._rest = b""
+
+    def __enter__(self) -> "LiveLines":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._file.close()
+
+    def new(self) -> list[str]:
+        """The messages that have come since the last call."""
+        # A progress bar's carriage return ends a line too.
+        *lines, self._rest = re.split(rb"[\r\n]", self._rest + self._file.read())
+        texts = [line.decode("utf-8", "replace") for line in lines]
+        return [text.removeprefix(MARK) for text in texts if text.startswith(MARK)]
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     for number, patience in _PATIENCE:
         _signal_group(process, number)
         try:
@@ -169,7 +173,7 @@ def _end(process: subprocess.Popen[str]) -> None:
     _signal_group(process, signal.SIGKILL)
 
 
-def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     # The group outlives its leader as long as one member lives, so its number is still ours.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)

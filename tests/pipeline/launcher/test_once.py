@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.run_once import RunError, run_pipeline, show_last
-from pipeline.tfx_cli import runner_script
+from pipeline.launcher.once import RunError, run_pipeline, show_last
+from pipeline.launcher.tfx_cli import runner_script
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from components.metrics.table import shown_in
 from components.serving_check.result import RESULT_FILE
-from pipeline.run_records import RunRecord
+from pipeline.launcher.records import RunRecord
 from serving.versions import versions_in
 
 _COUNTS: Final = ("tp", "fn", "fp", "tn")

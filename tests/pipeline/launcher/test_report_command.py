@@ -3,9 +3,9 @@
 import pytest
 
 from components.report.times import no_times
-from pipeline import show_report
-from pipeline.run_records import Artifact, Execution, RunRecord
-from pipeline.show_report import NoReportError, assemble, can_open
+from pipeline import faceauth
+from pipeline.launcher.records import Artifact, Execution, RunRecord
+from pipeline.launcher.report import NoReportError, assemble, can_open
 
 
 @pytest.fixture
@@ -60,8 +60,9 @@ def test_a_browser_is_opened_only_where_there_is_a_screen():
 
 def test_without_a_run_the_command_says_how_to_make_one(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FACEAUTH__RUNS_DIR", str(tmp_path))
-    assert show_report.main(["pipeline/configs/ci.yaml"]) == 1
-    assert "make run CONFIG=pipeline/configs/ci.yaml" in capsys.readouterr().err
+    assert faceauth.main(["report", "--config", "pipeline/configs/ci.yaml"]) == 2
+    where = tmp_path / "ci" / "metadata.sqlite"
+    assert capsys.readouterr().err == f"there is no run in {where}; faceauth run makes one\n"
 
 
 def test_a_report_of_an_older_release_is_named(source, tmp_path):

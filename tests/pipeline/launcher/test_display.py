@@ -3,8 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from pipeline.run_display import LiveDisplay, PlainDisplay, duration, make_display
-from pipeline.run_progress import Progress, State
+from pipeline.launcher.display import LiveDisplay, PlainDisplay, duration, make_display
+from pipeline.launcher.steps import State, Step
 
 
 @pytest.mark.parametrize(
@@ -24,15 +24,15 @@ def test_duration(seconds: float, text: str) -> None:
 def test_plain_display_prints_a_message_every_five_seconds_at_most() -> None:
     now = [0.0]
     screen = io.StringIO()
-    progress = Progress()
     display = PlainDisplay(Console(file=screen), clock=lambda: now[0])
-    lines = ["Component Trainer is running."]
-    lines += [f"faceauth-progress: epoch {epoch}/8" for epoch in range(1, 9)]
-    lines += ["A cached execution 1 is used.", "Component Trainer is finished."]
-    for line in lines:
-        for step in progress.feed(line, now[0]):
-            display.update(step)
+    step = Step("Trainer", began=0.0)
+    display.update(step)
+    for epoch in range(1, 9):
         now[0] += 2.0
+        step.message = f"epoch {epoch}/8"
+        display.update(step)
+    step.ended, step.state = 18.0, State.CACHED
+    display.update(step)
     # Epoch 1 at second 2, the next at least five seconds later: epoch 4 at 8, epoch 7 at 14. The
     # last words are never lost.
     assert screen.getvalue().splitlines() == [
@@ -46,20 +46,22 @@ def test_plain_display_prints_a_message_every_five_seconds_at_most() -> None:
 
 
 def test_live_display_draws_a_row_for_each_step() -> None:
-    progress = Progress()
-    lines = ["Component A is running.", "Component A is finished.", "Component B is running."]
-    for second, line in enumerate([*lines, "faceauth-progress: epoch 1/2"]):
-        progress.feed(line, float(second))
     screen = io.StringIO()
     console = Console(file=screen, width=70)
-    display = LiveDisplay(console, progress, clock=lambda: 7.0)
+    display = LiveDisplay(console, clock=lambda: 7.0)
+    first = Step("A", 0.0)
+    second = Step("B", 2.0)
+    for step in (first, first, second):
+        display.update(step)
+    first.ended, first.state = 1.0, State.DONE
+    second.message = "epoch 1/2"
     console.print(display)
     rows = [row.split() for row in screen.getvalue().splitlines()]
     assert rows[0] == ["✓", "A", "1.0", "s"]
     # The first field is the spinner's frame.
     assert rows[1][1:] == ["B", "5.0", "s", "epoch", "1/2"]
 
-    progress.finish(State.FAILED, 9.0)
+    second.ended, second.state = 9.0, State.FAILED
     screen.seek(0)
     screen.truncate()
     console.print(display)
@@ -69,4 +71,4 @@ def test_live_display_draws_a_row_for_each_step() -> None:
 
 def test_output_to_a_file_is_plain() -> None:
     console = Console(file=io.StringIO(), force_terminal=True)
-    assert isinstance(make_display(console, Progress()), PlainDisplay)
+    assert isinstance(make_display(console), PlainDisplay)

@@ -1,4 +1,4 @@
-"""Stands in for the ``tfx`` command: prints and records what its local runner does.
+"""Stands in for the ``tfx`` command: records what its local runner does, and prints.
 
 FAKE_TFX says how a run goes: fresh, cached, fails, unresolved, killed or hangs.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 MODE = os.environ["FAKE_TFX"]
 METADATA = os.environ["FAKE_METADATA"]
+RUNNING = 2
 STATES = {"complete": 3, "failed": 4, "cached": 5}
 
 
@@ -40,15 +41,21 @@ class Recorder:
             return known.id
         return self.store.put_contexts([self.protos.Context(type_id=type_id, name=name)])[0]
 
-    def record(self, node: str, state: str, outputs: dict[str, tuple[str, dict]]) -> None:
+    def begin(self, node: str) -> int:
         execution_type = self.store.put_execution_type(self.protos.ExecutionType(name=node))
-        execution = self.protos.Execution(type_id=execution_type, last_known_state=STATES[state])
+        execution = self.protos.Execution(type_id=execution_type, last_known_state=RUNNING)
         [execution_id] = self.store.put_executions([execution])
         associations = [
             self.protos.Association(execution_id=execution_id, context_id=context)
             for context in (self.run, self.context("node", f"fake.{node}"))
         ]
         self.store.put_attributions_and_associations([], associations)
+        return execution_id
+
+    def end(self, execution_id: int, state: str, outputs: dict[str, tuple[str, dict]]) -> None:
+        [execution] = self.store.get_executions_by_id([execution_id])
+        execution.last_known_state = STATES[state]
+        self.store.put_executions([execution])
         for type_name, (uri, properties) in outputs.items():
             type_id = self.store.put_artifact_type(self.protos.ArtifactType(name=type_name))
             artifact = self.protos.Artifact(type_id=type_id, uri=uri)
@@ -62,45 +69,34 @@ class Recorder:
             self.store.put_events([event])
 
 
-def log(text: str) -> None:
-    print(f"INFO:absl:{text}", file=sys.stderr, flush=True)
-
-
 def run() -> None:
     if os.environ.get("FAKE_PRINT_ENV"):
         print(f"config {os.environ['FACEAUTH_CONFIG']} epochs {os.environ['FACEAUTH__A__B']}")
+    print("INFO:absl:Component Trainer is running.", file=sys.stderr, flush=True)
     root = Path(METADATA).parent
     done = "cached" if MODE == "cached" else "complete"
     recorder = Recorder()
-    log("Component Trainer is running.")
-    log("[Trainer] Resolved inputs: ({},)")
+    trainer = recorder.begin("Trainer")
     if MODE == "killed":
         print("the last words", flush=True)
         os.kill(os.getpid(), 9)
-    if MODE == "hangs":
-        print("faceauth-progress: epoch 1/2 loss 0.50", flush=True)
-        time.sleep(60)
     if MODE == "unresolved":
-        recorder.record("Trainer", "failed", {})
-        log("[Trainer] Input resolution error: no examples")
-        log("Component Trainer is finished.")
+        recorder.end(trainer, "failed", {})
         return
-    if MODE == "cached":
-        log("A cached execution 3 is used.")
-    else:
+    if MODE != "cached":
         print("faceauth-progress: epoch 1/2 loss 0.50", flush=True)
-    trainer = {"Model": (f"{root}/model/1", {}), "ModelRun": (f"{root}/model_run/1", {})}
-    recorder.record("Trainer", done, trainer)
-    log("Component Trainer is finished.")
-    log("Component Pusher is running.")
+    if MODE == "hangs":
+        time.sleep(60)
+    outputs = {"Model": (f"{root}/model/1", {}), "ModelRun": (f"{root}/model_run/1", {})}
+    # Longer than between two looks at what the trainer says.
+    time.sleep(0 if MODE == "cached" else 0.6)
+    recorder.end(trainer, done, outputs)
+    pusher = recorder.begin("Pusher")
     if MODE == "fails":
-        recorder.record("Pusher", "failed", {})
+        recorder.end(pusher, "failed", {})
         raise OSError("no room on the disk\nfree some")
     pushed = {"pushed": 1, "pushed_destination": f"{root}/serving/17"}
-    recorder.record("Pusher", done, {"PushedModel": (f"{root}/pushed/2", pushed)})
-    if MODE == "cached":
-        log("A cached execution 4 is used.")
-    log("Component Pusher is finished.")
+    recorder.end(pusher, done, {"PushedModel": (f"{root}/pushed/2", pushed)})
 
 
 if __name__ == "__main__":

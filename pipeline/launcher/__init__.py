@@ -1,0 +1,1 @@
+"""What ``faceauth run`` does around the ``tfx`` command: one run, its display, its records."""

@@ -1,0 +1,198 @@
+"""One run of a pipeline, from the data to the outcome, with a step on the screen for each part."""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+
+from pipeline.errors import CommandError
+from pipeline.launcher import tfx_cli
+from pipeline.launcher.display import duration, make_display
+from pipeline.launcher.failure import last_error
+from pipeline.launcher.records import RunRecord, Watch, last_run
+from pipeline.launcher.report import REPORT_FOLDER, NoReportError, assemble
+from pipeline.launcher.steps import START, State, Steps
+from pipeline.launcher.summary import outcome_lines, short_path
+
+if TYPE_CHECKING:
+    from pipeline.config import PipelineConfig
+
+_REGISTER: Final = "tfx pipeline create"
+_LAST_LINES: Final = 8
+
+
+class RunError(CommandError):
+    """The run did not come to its end; the message is ready for the person."""
+
+
+def run_pipeline(
+    config: "PipelineConfig",
+    config_path: Path,
+    engine: str,
+    tfx: Path,
+    console: Console,
+    prepare: Callable[[], object] = lambda: None,
+) -> None:
+    """Run a pipeline once and print its outcome.
+
+    Args:
+        config: The loaded config.
+        config_path: The file it came from; the definition loads it again in its own process.
+        engine: ``local`` or ``beam``.
+        tfx: The ``tfx`` command.
+        console: Where to show progress and outcome.
+        prepare: Makes the data when there is none.
+
+    Raises:
+        RunError: A component failed, or another run of this pipeline is going on.
+    """
+    began = time.time()
+    with _only_run(config) as lock:
+        log = config.root / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+        log.parent.mkdir(exist_ok=True)
+        log.touch()
+        _say(
+            console,
+            f"{config.name}: {short_path(config_path)}, engine {engine}, log {short_path(log)}",
+        )
+        display = make_display(console)
+        steps = Steps(display.update)
+        try:
+            with display:
+                try:
+                    steps.begin("data")
+                    prepare()
+                    record = _run(config, config_path, engine, tfx, steps, log, lock)
+                except BaseException as error:
+                    stopped = isinstance(error, KeyboardInterrupt)
+                    steps.end(State.STOPPED if stopped else State.FAILED)
+                    raise
+        except KeyboardInterrupt:
+            _say(
+                console,
+                f"Stopped after {duration(time.time() - began)}. What finished is kept: the same "
+                f"command goes on from there. Log: {short_path(log)}",
+            )
+            raise
+    _say(console, f"Total {duration(time.time() - began)}\n")
+    _say_outcome(record, console)
+    # A copy of the report, with what each component took, where it is easily found.
+    with contextlib.suppress(NoReportError):
+        report = assemble(record, config.root / REPORT_FOLDER)
+        _say(console, f"Report: {short_path(report)}")
+
+
+def show_last(config: "PipelineConfig", console: Console) -> None:
+    """Print the outcome of the newest run again, without running anything.
+
+    Raises:
+        RunError: There is no run, or its newest one failed.
+    """
+    record = last_run(config.metadata_path)
+    if record is None:
+        raise RunError(f"{config.name} has not been run: there is no run in {config.metadata_path}")
+    _say(console, f"{config.name}: run of {datetime.fromtimestamp(record.started):%Y-%m-%d %H:%M}")
+    if record.unfinished:
+        raise RunError(f"the run did not finish: {', '.join(record.unfinished)}")
+    _say_outcome(record, console)
+
+
+def _run(
+    config: "PipelineConfig",
+    config_path: Path,
+    engine: str,
+    tfx: Path,
+    steps: Steps,
+    log: Path,
+    lock: int,
+) -> RunRecord:
+    """Registers the pipeline where that is needed, runs it, and shows what its components do."""
+    home = config.root.parent / "tfx_home" / engine
+    env = tfx_cli.environment(engine, config_path, home, os.environ)
+    script = tfx_cli.runner_script(engine)
+    arguments = tfx_cli.registration(engine, config.name, home, script)
+    if arguments is not None:
+        steps.end()
+        steps.begin(_REGISTER)
+        if tfx_cli.call([tfx, *arguments], env, log, keep_open=(lock,)):
+            raise _failure([_REGISTER], log)
+    steps.end()
+    steps.begin(START)
+    began = time.time()
+    components = Watch(config.metadata_path, began)
+    with tfx_cli.LiveLines(log) as said:
+
+        def look() -> None:
+            for message in said.new():
+                # Who speaks has begun, though perhaps only since the last look.
+                if not steps.say(message):
+                    steps.take(components())
+                    steps.say(message)
+            steps.take(components())
+
+        command = [tfx, *tfx_cli.run_arguments(engine, config.name)]
+        code = tfx_cli.call(command, env, log, look, keep_open=(lock,))
+    record = last_run(config.metadata_path, since=began)
+    if record is not None:
+        steps.take(record.executions)
+    # What merely ran beside a component that failed, on a parallel engine, did not fail.
+    failed = (record.failed if record else []) or [step.name for step in steps.running]
+    if record is None and code == 0:
+        raise RunError(
+            f"tfx ended well but recorded no run in {config.metadata_path}; log: {short_path(log)}"
+        )
+    if record is None or code or failed:
+        raise _failure(failed, log)
+    return record
+
+
+def _failure(names: Sequence[str], log: Path) -> RunError:
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        error = last_error(lines)
+    who = ", ".join(names) or "the pipeline"
+    if error:
+        why = f"\n{who} failed:"
+    else:
+        error = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+        why = (
+            f"\n{who} failed and gave no reason, as when the system kills it for lack of memory. "
+            "The end of its log:"
+        )
+    return RunError(
+        "\n".join([why, *(f"  {line}" for line in error), f"The whole log: {short_path(log)}"])
+        + "\nWhat finished is kept: the same command goes on from there."
+    )
+
+
+def _say_outcome(record: RunRecord, console: Console) -> None:
+    try:
+        lines = outcome_lines(record)
+    except ValueError as error:
+        raise RunError(str(error)) from error
+    for line in lines:
+        _say(console, line)
+
+
+def _say(console: Console, text: str) -> None:
+    # Rich would break a long path in two and colour what looks like markup.
+    console.print(text, markup=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _only_run(config: "PipelineConfig") -> Iterator[int]:
+    config.root.mkdir(parents=True, exist_ok=True)
+    path = config.root / "run.lock"
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"another run of {config.name} is going on (it holds {path}); wait for its end"
+            ) from None
+        yield lock.fileno()

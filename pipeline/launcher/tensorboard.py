@@ -1,0 +1,31 @@
+"""TensorBoard on all runs: ``faceauth tensorboard``.
+
+TensorBoard's projector reads its files only below one plain ``--logdir``. So the folder of the runs
+of all configs is that: TensorBoard finds the event files of every Trainer (curves) and every Report
+(test measures, embeddings of test images) below it.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from pipeline.config import load_config
+from pipeline.errors import CommandError
+
+
+def show(given: argparse.Namespace) -> NoReturn:
+    """Becomes TensorBoard, which gets the options that are not ours.
+
+    Raises:
+        CommandError: There is no run.
+    """
+    runs = load_config(given.config).runs_dir
+    if not Path(runs).is_dir():
+        raise CommandError(f"there is no run in {runs}; faceauth run makes one")
+    tensorboard = Path(sys.executable).with_name("tensorboard")
+    command = [str(tensorboard), "--logdir", runs, *given.others]
+    # TensorBoard imports TensorFlow, which says much that is of no use here.
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
+    os.execve(tensorboard, command, {**quiet, **os.environ})

@@ -1,0 +1,42 @@
+"""``faceauth page``: serves the page until it is interrupted."""
+
+import argparse
+import os
+from typing import Final
+
+import uvicorn
+
+from serving.client import Client, Endpoint
+from serving.enrolment import Authenticator, TemplateCipher, TemplateStore
+from serving.http_limits import http_protocol
+from serving.web.app import web_app
+from serving.web.served_model import ModelFacts, ServedModel
+
+_HEAD_TIMEOUT_S: Final = 30.0
+
+
+def run(given: argparse.Namespace) -> int:
+    """Serves the page.
+
+    Raises:
+        EnrolmentError: The template store cannot be opened, or there is no key for it.
+        ValueError: The server's address cannot be used.
+    """
+    endpoint = Endpoint(
+        given.url, model=given.model, token=os.environ.get("FACEAUTH_TOKEN") or None
+    )
+    templates = TemplateStore(given.store, TemplateCipher.from_environment())
+    with Client(endpoint) as client:
+        served = ServedModel(client, given.models or given.pushed / given.model)
+        facts = ModelFacts if given.as_is else served.facts
+        app = web_app(Authenticator(client, templates), facts)
+        print(f"http://{given.host}:{given.port}", flush=True)
+        uvicorn.run(
+            app,
+            host=given.host,
+            port=given.port,
+            log_level="warning",
+            http=http_protocol(_HEAD_TIMEOUT_S),
+        )
+    templates.close()
+    return 0
