@@ -2,7 +2,7 @@
 
 import sys
 
-# pipeline/run.py shows what follows this mark and leaves the rest to the log file.
+# pipeline/launcher/tfx_cli.py shows what follows this mark and leaves the rest to the log file.
 MARK = "faceauth-progress: "
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from components import features
 from components.pair_example_gen.errors import DataError
-from components.whole_file import whole_file
 from pipeline.config import PipelineConfig, ensure_data, load_config
+from serving.whole_file import whole_file
 
 if TYPE_CHECKING:
     import numpy as np

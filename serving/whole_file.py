@@ -1,7 +1,4 @@
-"""A file that is whole or not there, whoever reads it meanwhile and whatever ends its writer.
-
-``components.whole_file`` is the same, for what serves knows no components.
-"""
+"""A file that is whole or not there, whoever reads it meanwhile and whatever ends its writer."""
 
 import os
 from collections.abc import Iterator

@@ -43,7 +43,7 @@ def assemble(run: RunRecord, target: Path) -> Path:
         NoReportError: The run made no report, or an older release made it.
     """
     from components.report.times import ComponentTime, with_times
-    from components.whole_file import whole_file
+    from serving.whole_file import whole_file
 
     artifact = run.artifact(RUN_SUMMARY)
     source = Path(artifact.uri) if artifact else None

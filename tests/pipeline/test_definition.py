@@ -270,7 +270,7 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("components/report/config.py", {"Report"}),
         ("components/report/static/report.css", {"Report"}),
         ("components/report/templates/report.html.j2", {"Report"}),
-        ("pipeline/run_once.py", set()),
+        ("pipeline/launcher/once.py", set()),
     ],
 )
 def test_code_changes_the_keys_of_what_runs_it(

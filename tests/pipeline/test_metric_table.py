@@ -17,7 +17,7 @@ from components.report.scored_pairs import ScoredPairs
 from components.report.summary import measure, summarize
 from pipeline.config import EvaluationConfig, Threshold, parse_config
 from pipeline.evaluation import build_eval_config
-from pipeline.run_summary import verification_lines
+from pipeline.launcher.summary import verification_lines
 
 LABELS = np.array([1, 1, 1, 0, 0])
 # Two genuine pairs accepted and one impostor pair.

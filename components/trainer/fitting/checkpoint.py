@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from components.whole_file import whole_file
+from serving.whole_file import whole_file
 
 _STATE = "state.npz"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components import whole_file as of_components
+from serving import whole_file as of_components
 from serving import whole_file as of_serving
 
 
