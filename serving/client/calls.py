@@ -24,9 +24,10 @@ ImageSource = bytes | str | os.PathLike[str]
 Tensors = dict[str, np.ndarray]
 
 AVAILABLE: Final = "AVAILABLE"
-# Rows sent at once: 32 photos of a megabyte stay below a server's limit on a message, and the other
-# stays below how many rows may wait there.
+# What is sent at once stays below a server's limit on a message, also in base64, and below how many
+# rows may wait there.
 _IMAGE_ROWS: Final = 32
+_IMAGE_BYTES: Final = 32 * 2**20
 _ROWS: Final = 256
 # A picture of one pixel: where nothing is looked at, servers still want a photo.
 _PIXEL: Final = bytes.fromhex(
@@ -109,8 +110,7 @@ class Call:
 
 def embed_calls(images: Sequence[ImageSource]) -> Iterator[Call]:
     """Yields the calls that embed ``images``, in order."""
-    for part in _parts(len(images), _IMAGE_ROWS):
-        content = _contents(images[part])
+    for (content,) in _photos(images):
         yield Call("embed", {"image": content}, len(content))
 
 
@@ -122,8 +122,7 @@ def verify_calls(a: Sequence[ImageSource], b: Sequence[ImageSource]) -> Iterator
     """
     if len(a) != len(b):
         raise ValueError(f"{len(a)} images against {len(b)}; give as many on either side")
-    for part in _parts(len(a), _IMAGE_ROWS):
-        first, second = _contents(a[part]), _contents(b[part])
+    for first, second in _photos(a, b):
         yield Call("serving_default", {"image_a": first, "image_b": second}, len(first))
 
 
@@ -202,7 +201,7 @@ def search_space(endpoint: str, calls: Sequence[Call], answers: Sequence[Tensors
 
 def canvas_call() -> Call:
     """The call that asks how the model wants its faces."""
-    return Call("canvas", {"image": _contents([_PIXEL])}, 1)
+    return Call("canvas", {"image": np.array([_PIXEL], object)}, 1)
 
 
 def canvas(endpoint: str, call: Call, outputs: Tensors) -> "FaceCanvas | None":
@@ -270,10 +269,20 @@ def _output(endpoint: str, call: Call, outputs: Tensors, name: str, rank: int) -
     return array
 
 
-def _contents(images: Sequence[ImageSource]) -> np.ndarray:
-    array = np.empty(len(images), dtype=object)
-    array[:] = [one if isinstance(one, bytes) else Path(one).read_bytes() for one in images]
-    return array
+def _photos(*sides: Sequence[ImageSource]) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yields what goes at once: the photos of each side, objects of bytes ``[rows]``."""
+    rows: list[list[bytes]] = []
+    held = 0
+    for row in zip(*sides, strict=True):
+        photos = [one if isinstance(one, bytes) else Path(one).read_bytes() for one in row]
+        size = sum(map(len, photos))
+        if rows and (len(rows) == _IMAGE_ROWS or held + size > _IMAGE_BYTES):
+            yield tuple(np.array(side, object) for side in zip(*rows, strict=True))
+            rows, held = [], 0
+        rows.append(photos)
+        held += size
+    if rows:
+        yield tuple(np.array(side, object) for side in zip(*rows, strict=True))
 
 
 def _parts(total: int, size: int) -> Iterator[slice]:

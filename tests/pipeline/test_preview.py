@@ -11,6 +11,7 @@ from components.trainer.config import AugmentationConfig, TrainingConfig
 from components.transform.config import ImageConfig
 from pipeline import preview
 from pipeline.config import PipelineConfig
+from pipeline.faceauth import main
 
 OFF = AugmentationConfig(
     flip=False, rotation=0, zoom=0, aspect=0, shift=0, gamma=0, shading=0, cutout=0, brightness=0.5
@@ -89,7 +90,7 @@ def test_it_is_written_beside_the_runs(
         f"data: {{align: none, images: {config.data.images}}}\n"
         "image: {size: 16}\n"
     )
-    assert preview.main([str(yaml)]) == 0
+    assert main(["preview", "--config", str(yaml)]) == 0
     path = tmp_path / "runs" / "look" / "preview.png"
     assert capsys.readouterr().out.strip() == str(path)
     # Four same and four different pairs of whole rows.
@@ -103,5 +104,5 @@ def test_a_data_set_that_is_not_there_is_an_error_and_no_trace(
 ) -> None:
     yaml = tmp_path / "none.yaml"
     yaml.write_text(f"name: none\ndata: {{images: {tmp_path}/nowhere}}\n")
-    assert preview.main([str(yaml)]) == 1
+    assert main(["preview", "--config", str(yaml)]) == 2
     assert "nowhere" in capsys.readouterr().err

@@ -117,11 +117,6 @@ def test_a_row_does_not_depend_on_its_batch(client, png):
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_more_comparisons_than_a_server_lets_wait_are_answered(client, png):
-    embeddings = np.repeat(client.embed([png(1), png(2)]), 300, axis=0)[:513]
-    assert len(client.compare(embeddings, embeddings)) == 513
-
-
 def test_the_async_client_answers_the_same(endpoint, client, png):
     async def ask():
         async with AsyncClient(endpoint) as asynchronous:

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from serving.client.calls import compare_calls, search_space, search_space_calls
+from serving.client.calls import (
+    compare_calls,
+    embed_calls,
+    search_space,
+    search_space_calls,
+    verify_calls,
+)
 from serving.client.errors import ContractError
 
 
@@ -13,6 +19,21 @@ def test_513_comparisons_are_three_calls():
     assert [call.rows for call in calls] == [256, 256, 1]
     for name, whole in (("embedding_a", a), ("embedding_b", -a)):
         assert np.concatenate([call.inputs[name] for call in calls]).tolist() == whole.tolist()
+
+
+def test_photos_go_by_rows_and_by_bytes():
+    large, small = b"L" * (3 * 2**20), b"s"
+    # Ten of three MiB fit into 32 MiB, and 32 small ones into a call.
+    calls = list(embed_calls([large] * 13 + [small] * 40))
+    assert [call.rows for call in calls] == [10, 32, 11]
+    assert [one for call in calls for one in call.inputs["image"]] == [large] * 13 + [small] * 40
+    # Both sides count, and one that is larger than all still goes, alone.
+    sides = [large, b"h" * (33 * 2**20), small], [large, large, small]
+    calls = list(verify_calls(*sides))
+    assert [call.rows for call in calls] == [1, 1, 1]
+    for name, side in zip(("image_a", "image_b"), sides, strict=True):
+        assert [one for call in calls for one in call.inputs[name]] == side
+    assert not list(embed_calls([]))
 
 
 def answered(call):

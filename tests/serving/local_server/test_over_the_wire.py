@@ -16,6 +16,7 @@ from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
+from serving.client import Client, Endpoint
 from serving.local_server.options import Batching, Options
 from serving.local_server.server import read_config, running
 
@@ -224,6 +225,17 @@ def test_a_full_queue_is_said_in_both_apis_and_answers_go_on(toy_base, png):
         assert "3 rows, and 2 may wait; send fewer" in answer.json()["error"]
         body["instances"] = body["instances"][:2]
         assert httpx.post(url, json=body).status_code == 200
+
+
+@pytest.mark.parametrize("api", ["rest", "grpc"])
+def test_513_comparisons_and_photos_of_3_mb_are_answered(face_server, png, api):
+    server = {"rest": face_server.rest_url, "grpc": f"grpc://{face_server.grpc_target}"}[api]
+    photos = [png(seed) + bytes(3 * 2**20) for seed in range(24)]  # 72 MB, and PNGs end before
+    with Client(Endpoint(server)) as client:
+        embeddings = client.embed(photos)
+        assert len(embeddings) == 24
+        many = np.repeat(embeddings, 22, axis=0)[:513]
+        assert len(client.compare(many, many)) == 513
 
 
 def test_metrics_have_tensorflow_servings_names(toy_base, png):

@@ -2,10 +2,10 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from pipeline.faceauth import main
 from serving import serve
 from serving.tf_serving.labels import (
     LabelError,
-    main,
     next_labels,
     read_labels,
     render,
@@ -54,21 +54,21 @@ def test_the_rendered_file_is_a_model_server_config():
 
 
 def test_the_command_writes_and_keeps(tmp_path, capsys):
-    assert main(["--models", str(tmp_path)]) == 1
+    assert main(["labels", "--models", str(tmp_path)]) == 2
     assert "run the pipeline first" in capsys.readouterr().err
     push(tmp_path, 10)
-    assert main(["--models", str(tmp_path)]) == 0
+    assert main(["labels", "--models", str(tmp_path)]) == 0
     push(tmp_path, 20)
-    assert main(["--models", str(tmp_path)]) == 0
+    assert main(["labels", "--models", str(tmp_path)]) == 0
     file = tmp_path / "models.config"
     assert read_labels(file) == {"stable": 10, "canary": 20}
-    assert main(["--models", str(tmp_path), "--stable", "20"]) == 0
+    assert main(["labels", "--models", str(tmp_path), "--stable", "20"]) == 0
     assert read_labels(file) == {"stable": 20, "canary": 20}
     assert [entry.name for entry in tmp_path.iterdir() if "models" in entry.name] == [
         "models.config"
     ]
     file.write_text("nonsense")
-    assert main(["--models", str(tmp_path)]) == 1
+    assert main(["labels", "--models", str(tmp_path)]) == 2
     assert str(file) in capsys.readouterr().err
 
 
