@@ -46,6 +46,8 @@ DEV = [
     "mypy",
     # Run the example notebook in a test.
     "ipykernel",
+    # What docs/schemas says of the records is tested.
+    "jsonschema",
     "nbclient",
     # An ONNX file is made and turned into a SavedModel in a test, as the docs say.
     "onnx",
