@@ -39,20 +39,38 @@ class AugmentationConfig(Section):
     A range ``x`` means uniform in -x to x; a probability ``p`` applies to each image by itself.
     """
 
-    flip: bool = True
-    rotation: float = Field(8.0, ge=0, le=180, description="degrees")
-    zoom: float = Field(0.14, ge=0, lt=1, description="relative scale")
-    aspect: float = Field(0.05, ge=0, lt=1, description="relative stretch of one side")
-    shift: float = Field(0.06, ge=0, lt=1, description="of the crop's centre, share of its side")
-    brightness: float = Field(0.0, ge=0, le=1, description="added, in units of full scale")
-    contrast: float = Field(0.0, ge=0, lt=1, description="relative, about the mean")
-    gamma: float = Field(0.35, ge=0, le=2, description="exponent e^(-x to x)")
-    shading: float = Field(0.2, ge=0, le=1, description="linear ramp across the image")
-    cutout: float = Field(0.5, ge=0, le=1, description="probability")
-    cutout_size: tuple[float, float] = Field((0.16, 0.5), description="side, share of the image")
-    blur: float = Field(0.0, ge=0, le=1, description="probability")
-    jpeg: float = Field(0.0, ge=0, le=1, description="probability")
-    same_for_pair: bool = Field(False, description="both images of a pair change alike")
+    flip: bool = Field(True, description="Images are mirrored, each by lot.")
+    rotation: float = Field(8.0, ge=0, le=180, description="Range, in degrees.")
+    zoom: float = Field(0.14, ge=0, lt=1, description="Range of the relative scale.")
+    aspect: float = Field(
+        0.05, ge=0, lt=1, description="Range of the relative stretch of one side."
+    )
+    shift: float = Field(
+        0.06, ge=0, lt=1, description="Range of the crop's centre, as a share of its side."
+    )
+    brightness: float = Field(
+        0.0, ge=0, le=1, description="Range of what is added, in units of full scale."
+    )
+    contrast: float = Field(
+        0.0, ge=0, lt=1, description="Range of the relative contrast, about the mean."
+    )
+    gamma: float = Field(0.35, ge=0, le=2, description="Range of x in the exponent e^x.")
+    shading: float = Field(
+        0.2, ge=0, le=1, description="Range of linear ramps of light across and down the image."
+    )
+    cutout: float = Field(
+        0.5, ge=0, le=1, description="Probability of a square of mean grey over a part."
+    )
+    cutout_size: tuple[float, float] = Field(
+        (0.16, 0.5), description="Least and largest side of that square, as shares of the image's."
+    )
+    blur: float = Field(0.0, ge=0, le=1, description="Probability of a blur of 3 x 3 pixels.")
+    jpeg: float = Field(
+        0.0, ge=0, le=1, description="Probability of another JPEG compression, of quality 35 to 95."
+    )
+    same_for_pair: bool = Field(
+        False, description="Both images of a given pair change alike, instead of each by itself."
+    )
 
     @model_validator(mode="after")
     def _sizes_in_order(self) -> "AugmentationConfig":
@@ -67,69 +85,143 @@ class AugmentationConfig(Section):
 class TextureConfig(Section):
     """Histograms of local patterns beside the network's embedding; see ``texture``."""
 
-    patterns: tuple[Literal["lbp", "lpq"], ...] = Field(("lbp", "lpq"), min_length=1)
-
-    box: tuple[float, float, float, float] = Field(
-        (0.0, 0.0, 1.0, 1.0), description="left, top, right, bottom: shares of the prepared image"
+    patterns: tuple[Literal["lbp", "lpq"], ...] = Field(
+        ("lbp", "lpq"),
+        min_length=1,
+        description="Local binary patterns, local phase quantisation.",
     )
-    components: int = Field(250, ge=2, le=2000, description="of each kind of pattern")
+    box: tuple[float, float, float, float] = Field(
+        (0.0, 0.0, 1.0, 1.0),
+        description="Where they are taken: left, top, right, bottom, as shares of the prepared "
+        "image.",
+    )
+    components: int = Field(
+        250, ge=2, le=2000, description="Dimensions that are kept of each kind of pattern."
+    )
 
 
 class OptimizerConfig(Section):
     """AdamW (Loshchilov & Hutter 2019) with warm-up and cosine decay."""
 
-    learning_rate: float = Field(3e-3, gt=0, le=1)
-    weight_decay: float = Field(0.05, ge=0)
-    beta_2: float = Field(0.99, gt=0, lt=1)
-    warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps")
-    clip_norm: float | None = Field(None, gt=0)
-    ema: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0 is off")
+    learning_rate: float = Field(3e-3, gt=0, le=1, description="The highest, after the warm-up.")
+    weight_decay: float = Field(0.05, ge=0, description="Decoupled, times the learning rate.")
+    beta_2: float = Field(0.99, gt=0, lt=1, description="Decay of the squared gradients' mean.")
+    warmup: float = Field(
+        0.05, ge=0, lt=1, description="Share of all steps in which the learning rate rises."
+    )
+    clip_norm: float | None = Field(
+        None, gt=0, description="The largest norm of a gradient; `null` is none."
+    )
+    ema: float = Field(
+        0.998, ge=0, lt=1, description="Decay of the averaged weights, which are used; 0 is off."
+    )
 
 
 class TrainingConfig(Section):
     """The whole of training. ``epochs`` times ``steps_per_epoch`` batches are seen."""
 
-    paradigm: Paradigm = "contrastive"
-    comparer: Comparer | None = None
-    # Of PLDA, see ``plda``.
-    shrinkage: float = Field(
-        0.1, ge=0, le=1, description="of the within-identity covariance towards a sphere"
+    paradigm: Paradigm = Field(
+        "contrastive",
+        description="The loss: metric learning (`contrastive`, `triplet`, `supcon`), binary "
+        "classification of pairs (`binary`), or classification of people with a margin "
+        "(`arcface`, `cosface`).",
     )
-    sampler: Sampler = "pairs"
-    # None: as in each paradigm's paper, see ``chosen_margin``.
-    margin: float | None = Field(None, gt=0)
-    temperature: float = Field(0.07, gt=0)
-    scale: float = Field(30.0, gt=0, description="of the logits of arcface and cosface")
-    mining: Literal["none", "semi_hard", "hard"] = "none"
-    # train: each epoch, people whose last embeddings are alike come in one batch.
-    mining_scope: Literal["batch", "train"] = "batch"
-    lookalikes: int = Field(4, ge=2, description="people in such a group")
+    comparer: Comparer | None = Field(
+        None,
+        description="What makes a distance of two embeddings. `null` takes what suits the "
+        "paradigm: `sigmoid` for `binary`, `euclidean` for `contrastive` and `triplet`, else "
+        "`cosine`.",
+    )
+    shrinkage: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Of comparer `plda`: how far the within-identity covariance is shrunk towards "
+        "a sphere.",
+    )
+    sampler: Sampler = Field(
+        "pairs",
+        description="What a batch is: the train pairs, pairs drawn anew each epoch, or K images "
+        "each of P people.",
+    )
+    margin: float | None = Field(
+        None,
+        gt=0,
+        description="How far apart different people are wanted: a distance (`contrastive`, "
+        "`triplet`), radians (`arcface`), a cosine (`cosface`). `null` is the paper's: 1, 0.2, "
+        "0.5, 0.35.",
+    )
+    temperature: float = Field(
+        0.07, gt=0, description="Of paradigm `supcon`: divides the similarities."
+    )
+    scale: float = Field(
+        30.0, gt=0, description="Of paradigms `arcface` and `cosface`: multiplies the logits."
+    )
+    mining: Literal["none", "semi_hard", "hard"] = Field(
+        "none",
+        description="Of `triplet`: which negatives of the batch count. Of `contrastive`: other "
+        "than `none`, only pairs that still cost something count.",
+    )
+    mining_scope: Literal["batch", "train"] = Field(
+        "batch",
+        description="With `train`, each epoch, people whose last embeddings are alike come in one "
+        "batch.",
+    )
+    lookalikes: int = Field(
+        4, ge=2, description="Of `mining_scope: train`: how many people such a group has."
+    )
 
-    # The network sees the prepared image resized to this; None takes it as it is. For texture,
-    # which wants finer images than the network.
-    resize: int | None = Field(None, ge=8)
-    # The side of the network's input: a random crop of the prepared image in training, its centre
-    # at evaluation. None takes the prepared image whole.
-    input_size: int | None = Field(None, ge=8)
+    resize: int | None = Field(
+        None,
+        ge=8,
+        description="The network sees the prepared image resized to this side; `null` takes it as "
+        "it is. For texture, which wants finer images than the network.",
+    )
+    input_size: int | None = Field(
+        None,
+        ge=8,
+        description="The side of the network's input: a random crop of the prepared image in "
+        "training, its centre at evaluation. `null` takes the prepared image whole.",
+    )
     network: NetworkConfig = NetworkConfig()
     texture: TextureConfig | None = None
     augmentation: AugmentationConfig = AugmentationConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
 
-    batch_pairs: int = Field(64, ge=1, description="with the pair samplers")
-    identities_per_batch: int = Field(32, ge=2, description="with sampler: identities")
-    images_per_identity: int = Field(4, ge=2, description="with sampler: identities")
-    # Images of train identities that have one only, as further negatives. With supcon they cost 2.6
-    # points of accuracy when measured.
-    singles_per_batch: int = Field(0, ge=0, description="with sampler: identities")
-    epochs: int = Field(10, ge=0, description="0 with a frozen network that was trained by others")
-    # None: as many as it takes to see each pair (or each image) once.
-    steps_per_epoch: int | None = Field(None, ge=1)
-    # Stop after this many epochs without a better val EER; the best epoch's weights are exported.
-    patience: int | None = Field(None, ge=1)
-    seed: int = Field(0, ge=0)
-    # Val images in TensorBoard's embedding projector, with their pictures.
-    projector_images: int = Field(500, ge=0)
+    batch_pairs: int = Field(64, ge=1, description="Of the pair samplers: pairs in a batch.")
+    identities_per_batch: int = Field(
+        32, ge=2, description="Of `sampler: identities`: P, the people in a batch."
+    )
+    images_per_identity: int = Field(
+        4, ge=2, description="Of `sampler: identities`: K, the images of each."
+    )
+    singles_per_batch: int = Field(
+        0,
+        ge=0,
+        description="Of `sampler: identities`: images of people who have one only, as further "
+        "negatives. With `supcon` they cost 2.6 points of accuracy when measured.",
+    )
+    epochs: int = Field(
+        10, ge=0, description="0 with a frozen network that was trained by others, and only then."
+    )
+    steps_per_epoch: int | None = Field(
+        None,
+        ge=1,
+        description="Batches in an epoch; `null` is as many as it takes to see each pair (or each "
+        "image) once.",
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Stop after this many epochs without a better val EER; `null` never stops "
+        "early. The best epoch's weights are exported either way.",
+    )
+    seed: int = Field(0, ge=0, description="Of first weights, batches and augmentation.")
+    projector_images: int = Field(
+        500,
+        ge=0,
+        description="Val images in TensorBoard's embedding projector, with their pictures.",
+    )
 
     @model_validator(mode="after")
     def _something_to_fit(self) -> "TrainingConfig":
@@ -237,10 +329,12 @@ class TrainingConfig(Section):
 class Knob(Section):
     """What one value of the training section may be: a range, or one of several values."""
 
-    min: float | None = None
-    max: float | None = None
-    log: bool = Field(False, description="tried by orders of magnitude")
-    values: tuple[int, ...] | tuple[float, ...] | tuple[str, ...] = ()
+    min: float | None = Field(None, description="The least value of a range.")
+    max: float | None = Field(None, description="The largest.")
+    log: bool = Field(False, description="The range is tried by orders of magnitude.")
+    values: tuple[int, ...] | tuple[float, ...] | tuple[str, ...] = Field(
+        (), description="In place of a range: the values to try."
+    )
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> "Knob":
@@ -265,9 +359,10 @@ class TuningConfig(Section):
     ``space`` is by the keys of the training section, such as ``optimizer.learning_rate``.
     """
 
-    trials: int = Field(12, ge=2)
-    # Of a trial; None takes the training section's.
-    epochs: int | None = Field(None, ge=1)
+    trials: int = Field(12, ge=2, description="How many trainings.")
+    epochs: int | None = Field(
+        None, ge=1, description="Of a trial; `null` takes the training section's."
+    )
     space: dict[str, Knob] = Field(
         {
             "optimizer.learning_rate": Knob(min=1e-3, max=1e-2, log=True),
@@ -275,4 +370,5 @@ class TuningConfig(Section):
             "network.dropout": Knob(min=0.0, max=0.5),
         },
         min_length=1,
+        description="What may vary, by keys of the training section.",
     )
