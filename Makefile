@@ -87,7 +87,7 @@ format: setup  ## Put the code into ruff's format
 
 .PHONY: docs
 docs: setup  ## Build the site of docs/ into site/, without a network
-	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 .PHONY: audit

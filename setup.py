@@ -37,6 +37,8 @@ DOCS = [
     "mkdocs>=1.6,<2",
     "mkdocs-material>=9.5",
     "mkdocstrings[python]>=0.27",
+    # mkdocstrings 1.0 makes its highlighter as releases before 12 have it.
+    "pymdown-extensions<12",
 ]
 
 DEV = [

@@ -18,7 +18,7 @@ from scripts.docs.hooks import REPOSITORY_PAGES, for_the_site
 PACKAGES = ("pipeline", "components", "faces", "data", "serving")
 FOLDERS = (*PACKAGES, "schemas", "scripts", "tests", "benchmarks", "examples", "docs")
 # What a run or a person makes.
-MADE = re.compile(r"data/(lfw|synthetic|photos)|serving/models|examples/\.\.\.")
+MADE = re.compile(r"data/(lfw|synthetic|photos)|serving/models|faces/(Ada|not_used)")
 PAGES = sorted(
     [
         *(PROJECT / "docs").rglob("*.md"),
@@ -29,13 +29,18 @@ PAGES = sorted(
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 
 
+BLOCK = re.compile(r"^ *```.*?^ *```", flags=re.DOTALL | re.MULTILINE)
+
+
+def prose(page: Path) -> str:
+    """A page without its code blocks."""
+    return BLOCK.sub("", page.read_text(encoding="utf-8"))
+
+
 def code(page: Path) -> list[str]:
     """What stands in backticks, and the lines of code blocks."""
-    text = page.read_text(encoding="utf-8")
-    blocks = re.findall(r"^ *```.*?^ *```", text, flags=re.DOTALL | re.MULTILINE)
-    for block in blocks:
-        text = text.replace(block, "")
-    spans = re.findall(r"(?<!`)`([^`]+)`(?!`)", text)
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    spans = re.findall(r"(?<!`)`([^`]+)`(?!`)", prose(page))
     return spans + [line for block in blocks for line in block.splitlines()[1:-1]]
 
 
@@ -60,10 +65,9 @@ def test_paths_are_there(page: Path) -> None:
 
 @every_page
 def test_links_lead_somewhere(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
     made = {"reference/config.md", *REPOSITORY_PAGES}
     missing = []
-    for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text):
+    for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", prose(page)):
         target = (page.parent / link).resolve()
         below_docs = target.is_relative_to(PROJECT / "docs")
         if below_docs and str(target.relative_to(PROJECT / "docs")) in made:
@@ -76,7 +80,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 @every_page
 def test_make_targets_are_there(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
-    named = {name for span in code(page) for name in re.findall(r"\bmake ([a-z][a-z-]*)", span)}
+    call = re.compile(r"^\s*(?:\$ )?(?:\w+=\S+ )*make ([a-z][a-z-]*)(?=$| +[A-Z]+=| +#)")
+    named = {found[1] for span in code(page) if (found := call.match(span))}
     assert named <= targets
 
 
@@ -140,10 +145,8 @@ def test_config_keys_are_there(page: Path) -> None:
 def find_module(name: str) -> bool:
     """Whether a dotted name is a module or something in one, as ``serving.in_process.verify``."""
     parts = name.split(".")
-    return any(
-        (PROJECT.joinpath(*parts[:length]).with_suffix(".py")).exists()
-        for length in range(2, len(parts) + 1)
-    )
+    places = [PROJECT.joinpath(*parts[:length]) for length in range(2, len(parts) + 1)]
+    return any(place.with_suffix(".py").exists() or place.is_dir() for place in places)
 
 
 def messages() -> Iterator[str]:

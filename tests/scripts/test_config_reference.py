@@ -79,7 +79,7 @@ def test_type_bounds_and_default_are_those_that_are_enforced() -> None:
     assert "| [`bounds`](#bounds) | list of section, at least 1 entry | `[{at: 2000}]` |" in page
     assert "| `box` | list of 2: number or `null` | `null` | Two numbers. |" in page
     assert "| `names` | map of text to text | `{}` | Names. |" in page
-    assert "| `word` | text, like `^a\\|b$`, at least 1 character | `a` | A word. |" in page
+    assert "| `word` | text, at least 1 character, like `^a\\|b$` | `a` | A word. |" in page
 
 
 def test_sections_of_a_union_are_told_apart() -> None:
