@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Look the packages of both lock files up among known vulnerabilities, with pip-audit in an environment
 # of its own. What SECURITY.md has judged is left out. Needs a network; fails on what is new, and says
-# so when the service does not answer.
+# so when the service does not answer, or does not know a package (--strict).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,7 +15,7 @@ done < <(grep -E '^\| (CVE|GHSA|PYSEC)-' SECURITY.md | cut -d'|' -f2 |
 
 audit() {
     .cache/tools/bin/uv tool run --quiet --from "$pip_audit" pip-audit --requirement "$1" \
-        --disable-pip --require-hashes --progress-spinner off "${judged[@]}"
+        --disable-pip --require-hashes --strict --progress-spinner off "${judged[@]}"
 }
 
 failed=0
