@@ -6,6 +6,7 @@ and what it means is its ``description``, or the docstring of the section that i
 
 import inspect
 import re
+import textwrap
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -42,7 +43,13 @@ class Place:
     @property
     def meaning(self) -> str:
         """The section's docstring, as Markdown."""
-        return re.sub(r"::$", ":", _docstring(self.section), flags=re.MULTILINE)
+        text = re.sub(r"::$", ":", _docstring(self.section), flags=re.MULTILINE)
+        return re.sub(
+            r"^(Examples?:)\n((?: +.*\n?)+)",
+            lambda found: f"{found[1]}\n\n```python\n{textwrap.dedent(found[2]).rstrip()}\n```\n",
+            text,
+            flags=re.MULTILINE,
+        )
 
 
 def places(section: type[Section], key: str = "") -> Iterator[Place]:
@@ -100,10 +107,14 @@ def _lines(place: Place) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for key, field in place.fields():
         name = key.rpartition(".")[2]
-        shown = f"`{name}`"
-        if held := _sections_in(field.annotation):
-            shown = f"[{shown}](#{_anchor(key, held[0][0])})"
-        cells = (shown, _value(field), _default(field), _meaning(field))
+        shown, value = f"`{name}`", _value(field)
+        held = [part for part, _ in _sections_in(field.annotation)]
+        if len(held) == 1:
+            shown = f"[{shown}](#{_anchor(key, held[0])})"
+        elif held:
+            tags = [f"[`{(_tag(part) or '')[1]}`](#{_anchor(key, part)})" for part in held]
+            value += f" of one name: {', '.join(tags)}"
+        cells = (shown, value, _default(field), _meaning(field))
         yield f"| {' | '.join(_cell(text) for text in cells)} |"
     yield ""
 
@@ -117,9 +128,13 @@ def _anchor(key: str, section: type[Section]) -> str:
 def _tag(section: type[Section]) -> tuple[str, Any] | None:
     """The key and its only value that tell a section from others in its place, if it has such."""
     for name, field in section.model_fields.items():
-        if get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1:
-            return name, get_args(field.annotation)[0]
+        if len(_choices(field)) == 1:
+            return name, _choices(field)[0]
     return None
+
+
+def _choices(field: FieldInfo) -> tuple[Any, ...]:
+    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
 
 
 def _cell(text: str) -> str:
@@ -134,6 +149,8 @@ def _docstring(section: type[Section]) -> str:
 def _meaning(field: FieldInfo) -> str:
     if field.description:
         return field.description
+    if len(_choices(field)) == 1:
+        return "Tells this section from others in its place."
     parts = [_docstring(part).split("\n\n")[0] for part, _ in _sections_in(field.annotation)]
     return "" if not all(parts) else " ".join(parts)
 
@@ -209,7 +226,8 @@ def _default(field: FieldInfo) -> str:
         return "**required**"
     value = field.get_default(call_default_factory=True)
     if isinstance(value, Section):
-        changed = _plain(value)
+        tag = _tag(type(value))
+        changed = {**({tag[0]: tag[1]} if tag else {}), **_plain(value)}
         return f"`{_yaml(changed)}`" if changed else "its defaults"
     return f"`{_yaml(_plain(value))}`"
 

@@ -18,9 +18,14 @@ class Near(Section):
 
 
 class Far(Section):
-    """Losses that know none."""
+    """Losses that know none.
 
-    name: Literal["far"] = Field("far", description="Its name.")
+    Example:
+      >>> Far()
+      far
+    """
+
+    name: Literal["far"] = "far"
 
 
 class Bound(Section):
@@ -84,9 +89,12 @@ def test_type_bounds_and_default_are_those_that_are_enforced() -> None:
 
 def test_sections_of_a_union_are_told_apart() -> None:
     page = reference(Whole)
-    assert "| [`loss`](#loss.near) | section | its defaults |" in page
+    value = "section of one name: [`near`](#loss.near), [`far`](#loss.far)"
+    assert f"| `loss` | {value} | `{{name: near}}` | Losses that know one number. Losses" in page
     assert "## `loss`, `name: near` { #loss.near }\n\nLosses that know one number." in page
-    assert "## `loss`, `name: far` { #loss.far }\n\nLosses that know none." in page
+    assert "## `loss`, `name: far` { #loss.far }\n\nLosses that know none.\n\nExample:\n\n" in page
+    assert "Example:\n\n```python\n>>> Far()\nfar\n```\n" in page
+    assert "| `name` | `far` | `far` | Tells this section from others in its place. |" in page
 
 
 def test_a_literal_block_of_a_docstring_is_one_on_the_page() -> None:
