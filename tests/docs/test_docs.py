@@ -106,7 +106,7 @@ def commands() -> set[str]:
         check=True,
         cwd=PROJECT,
     ).stdout
-    return set(re.findall(r"^    ([a-z][a-z-]*)(?: |$)", shown, re.MULTILINE))
+    return set(re.findall(r"^ {2,4}([a-z][a-z-]*)(?: {2,}|$)", shown, re.MULTILINE))
 
 
 @every_page
