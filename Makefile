@@ -88,6 +88,15 @@ format: setup  ## Put the code into ruff's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+.PHONY: docs
+docs: setup  ## Build the site of docs/ into site/, without a network
+	@NO_MKDOCS_2_WARNING=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+.PHONY: audit
+audit: setup  ## Look the packages of the lock files up among known vulnerabilities; needs a network
+	@scripts/audit.sh
+
 .PHONY: lock
 lock: setup  ## Resolve setup.py into both lock files again, after changing a dependency
 	@scripts/lock.sh
@@ -104,7 +113,7 @@ ci:  ## What continuous integration does: the tests, then whole pipelines
 
 .PHONY: clean
 clean:  ## Delete caches; runs, pushed models, data and .venv stay
-	@rm -rf .mypy_cache .pytest_cache .ruff_cache build dist
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache build dist site
 	@find . -name __pycache__ -type d -not -path './.venv/*' -not -path './.cache/*' -prune \
 		-exec rm -rf {} +
 	@for kept in runs serving/models data/synthetic .venv; do \

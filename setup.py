@@ -30,12 +30,27 @@ TUNING = ["keras-tuner>=1.4.7"]
 # The weights of network dlib_resnet (CC0), 100 MB.
 FACES = ["face_recognition_models==0.3.0"]
 
+# The site, see mkdocs.yml; the configuration reference reads the package itself.
+DOCS = [
+    "mkdocs>=1.6,<2",
+    "mkdocs-material>=9.5",
+    "mkdocstrings[python]>=0.27",
+    # mkdocstrings 1.0 makes its highlighter as releases before 12 have it.
+    "pymdown-extensions<12",
+]
+
 DEV = [
+    *DOCS,
     # The independent implementation that dlib_resnet is tested against.
     "dlib-bin>=20",
     # The layers, see pyproject.toml.
     "import-linter",
     "mypy",
+    # Run the example notebook in a test.
+    "ipykernel",
+    # What docs/schemas says of the records is tested.
+    "jsonschema",
+    "nbclient",
     # An ONNX file is made and turned into a SavedModel in a test, as the docs say.
     "onnx",
     "onnx2keras>=0.0.25",
@@ -48,8 +63,10 @@ DEV = [
 
 setup(
     name="faceauth",
-    version="0.1.0",
+    version="0.2.0",
     description="Face verification with Siamese networks, as a TFX pipeline",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
     # tfx 1.16.0 is built for 3.9 and 3.10, and tfx 1.21.0 for 3.12 and later of these.
     python_requires=">=3.10,!=3.11.*,<3.14",
     packages=find_packages(
@@ -112,6 +129,7 @@ setup(
         "kubeflow": KUBEFLOW,
         "tuning": TUNING,
         "faces": FACES,
+        "docs": DOCS,
         "dev": DEV,
     },
     entry_points={"console_scripts": ["faceauth = pipeline.faceauth:main"]},

@@ -47,17 +47,19 @@ class ConfigError(CommandError, ValueError):
 class SyntheticConfig(Section):
     """Draws this data set before the run, unless it is there already."""
 
-    identities: int = Field(300, ge=6)
-    images_per_identity: int = Field(10, ge=2)
-    size: int = Field(112, ge=32, le=1024)
-    seed: int = Field(0, ge=0)
+    identities: int = Field(300, ge=6, description="How many people.")
+    images_per_identity: int = Field(10, ge=2, description="How many pictures of each.")
+    size: int = Field(112, ge=32, le=1024, description="Side of a picture, in pixels.")
+    seed: int = Field(0, ge=0, description="Another seed draws other people.")
 
 
 class ValidationConfig(Section):
     """What the data must satisfy before anything is trained on it."""
 
-    stop_on_anomalies: bool = True
-    min_examples: int = Field(2, ge=1, description="images, and pairs, in each split")
+    stop_on_anomalies: bool = Field(
+        True, description="Whether what ExampleValidator finds stops the run, or is only reported."
+    )
+    min_examples: int = Field(2, ge=1, description="How many images, and pairs, each split needs.")
 
 
 class Threshold(Section):
@@ -69,11 +71,22 @@ class Threshold(Section):
     undefined on the slice keeps no bound.
     """
 
-    metric: str = Field(json_schema_extra={"enum": list(METRICS)})
-    slice: dict[str, str] = {}
-    min: float | None = Field(None, ge=0, le=1)
-    max: float | None = Field(None, ge=0, le=1)
-    may_worsen_by: float | None = Field(None, ge=-1, le=1)
+    metric: str = Field(
+        description="What is bounded.", json_schema_extra={"enum": list(METRICS)}
+    )
+    slice: dict[str, str] = Field(
+        {},
+        description="On which test pairs, by attribute or `pair_set`, such as `{gender: female}`; "
+        "`{}` is all of them.",
+    )
+    min: float | None = Field(None, ge=0, le=1, description="The value must be at least this.")
+    max: float | None = Field(None, ge=0, le=1, description="The value must be at most this.")
+    may_worsen_by: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="How far the candidate may fall behind the last blessed model.",
+    )
 
     @field_validator("metric")
     @classmethod
@@ -99,9 +112,11 @@ class Threshold(Section):
 class EvaluationConfig(Section):
     """What is measured on test pairs, and what blesses a model."""
 
-    # By default: not much better than guessing is not good enough, nor is a clear step back.
     thresholds: list[Threshold] = Field(
-        [Threshold(metric="auc", min=0.6, may_worsen_by=0.02)], min_length=1
+        [Threshold(metric="auc", min=0.6, may_worsen_by=0.02)],
+        min_length=1,
+        description="Bounds that a model must keep to be blessed. By default, not much better than "
+        "guessing is not good enough, nor is a clear step back.",
     )
     fairness: FairnessConfig = FairnessConfig()
 
@@ -115,26 +130,49 @@ class ServingConfig(Section):
     for Kubeflow does not know it. ``none`` pushes what the evaluation blessed.
     """
 
-    model_name: str = Field("faceauth", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
-    base_dir: str = "serving/models"
-    check: Literal["local", "infra_validator", "none"] = "local"
+    model_name: str = Field(
+        "faceauth",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+        description="What the model is called by its server and its clients.",
+    )
+    base_dir: str = Field(
+        "serving/models",
+        description="Pushed models go to `<base_dir>/<model_name>/<version>`; a relative path "
+        "starts at the project's folder.",
+    )
+    check: Literal["local", "infra_validator", "none"] = Field(
+        "local", description="How a blessed model is tried out before it is pushed."
+    )
     local_check: ServingCheckConfig = ServingCheckConfig()
-    tf_serving_tag: str = Field("2.16.1", min_length=1, description="of the image for the check")
+    tf_serving_tag: str = Field(
+        "2.16.1",
+        min_length=1,
+        description="Of the image `tensorflow/serving` that `infra_validator` runs.",
+    )
 
 
 class KubeflowConfig(Section):
     """Where the pipeline runs when it is compiled for Kubeflow; see ``kubeflow_runner``."""
 
-    image: str = Field(min_length=1, description="container image with this package")
-    pipeline_root: str = Field(min_length=1, description="folder that every pod mounts")
-    baseline: str | None = Field(None, description="folder of the Model to compare with")
+    image: str = Field(min_length=1, description="The container image with this package.")
+    pipeline_root: str = Field(min_length=1, description="The folder that every pod mounts.")
+    baseline: str | None = Field(
+        None, description="The folder of the Model artifact to compare a candidate with."
+    )
 
 
 class PipelineConfig(Section):
     """A run: which data, which model, which bounds, where to."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
-    runs_dir: str = "runs"
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_-]*$",
+        description="Of the pipeline: its folder in `runs_dir`, and its name in ML Metadata.",
+    )
+    runs_dir: str = Field(
+        "runs",
+        description="Where runs leave artifacts, metadata and logs; a relative path starts at the "
+        "project's folder.",
+    )
     synthetic: SyntheticConfig | None = None
     data: DataConfig
     validation: ValidationConfig = ValidationConfig()
@@ -147,7 +185,9 @@ class PipelineConfig(Section):
     report: ReportConfig = ReportConfig()
     serving: ServingConfig = ServingConfig()
     kubeflow: KubeflowConfig | None = None
-    beam_args: list[str] = []
+    beam_args: list[str] = Field(
+        [], description="Further arguments for Beam, such as `--direct_num_workers=2`."
+    )
 
     @field_validator("runs_dir")
     @classmethod

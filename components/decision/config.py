@@ -45,20 +45,67 @@ class DecisionConfig(Section):
     """
 
     objective: Literal["accuracy", "eer", "max_far", "min_recall", "f_beta", "expected_cost"] = (
-        "accuracy"
+        Field("accuracy", description="What the threshold is the best for, see above.")
     )
-    max_far: float | None = Field(default=None, gt=0, le=1)
-    min_recall: float | None = Field(default=None, gt=0, le=1)
-    beta: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    false_accept_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    false_reject_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    same_prior: float | None = Field(default=None, gt=0, lt=1)
-    when_unreachable: Literal["error", "strictest"] = "error"
-    aged: tuple[Ageing, ...] = ("blur", "noise", "jpeg", "gamma", "small")
-    # Pairs of two val people that are looked at beside the val pairs, by ``max_far`` alone.
-    strangers: int = Field(default=50_000, ge=0)
-    # With fewer people in the val pairs, a network's published threshold is taken if it has one.
-    min_people: int = Field(default=10, ge=2)
+    max_far: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Of objective `max_far`: the largest share of pairs of two people that may be "
+        "accepted.",
+    )
+    min_recall: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Of objective `min_recall`: the least share of pairs of one person to accept.",
+    )
+    beta: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Of objective `f_beta`: above 1 favours recall, below 1 precision.",
+    )
+    false_accept_cost: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Of objective `expected_cost`: what it costs to take two people for one.",
+    )
+    false_reject_cost: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Of objective `expected_cost`: what it costs to take one person for two.",
+    )
+    same_prior: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Of objective `expected_cost`: how often a question in use is about one "
+        "person.",
+    )
+    when_unreachable: Literal["error", "strictest"] = Field(
+        "error",
+        description="Where the pairs cannot show `max_far`: stop the run, or accept none of the "
+        "different pairs and say which rate that shows.",
+    )
+    aged: tuple[Ageing, ...] = Field(
+        ("blur", "noise", "jpeg", "gamma", "small"),
+        description="Degraded copies of the val images that are looked at as well; none: `[]`.",
+    )
+    strangers: int = Field(
+        default=50_000,
+        ge=0,
+        description="Pairs of two val people that are looked at beside the val pairs, by `max_far` "
+        "alone.",
+    )
+    min_people: int = Field(
+        default=10,
+        ge=2,
+        description="With fewer people in the val pairs, a network's published threshold is taken "
+        "if it has one.",
+    )
 
     @field_validator("aged")
     @classmethod

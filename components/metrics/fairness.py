@@ -25,9 +25,21 @@ class FairnessConfig(Section):
     in no ratio: it blocks nothing, and the report says so.
     """
 
-    max_fmr_ratio: float | None = Field(None, ge=1)
-    max_fnmr_ratio: float | None = Field(None, ge=1)
-    min_pairs: int = Field(100, ge=1)
+    max_fmr_ratio: float | None = Field(
+        None,
+        ge=1,
+        description="How many times as often strangers of one group may be mistaken as those of "
+        "another.",
+    )
+    max_fnmr_ratio: float | None = Field(
+        None,
+        ge=1,
+        description="How many times as often people of one group may be refused as those of "
+        "another.",
+    )
+    min_pairs: int = Field(
+        100, ge=1, description="A rate over fewer pairs than this is in no ratio."
+    )
 
 
 @dataclass(frozen=True)

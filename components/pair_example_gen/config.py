@@ -15,9 +15,9 @@ class PairCounts(Section):
     Half of them show one person, half two; fewer where a split does not hold that many.
     """
 
-    train: int = Field(default=40_000, ge=2)
-    val: int = Field(default=10_000, ge=2)
-    test: int = Field(default=10_000, ge=2)
+    train: int = Field(default=40_000, ge=2, description="Pairs of train people.")
+    val: int = Field(default=10_000, ge=2, description="Pairs of val people.")
+    test: int = Field(default=10_000, ge=2, description="Pairs of test people.")
 
 
 def pair_set(path: str) -> str:
@@ -26,11 +26,15 @@ def pair_set(path: str) -> str:
 
 
 class PairLists(Section):
-    """Pair lists taken as they are instead of sampled pairs: paths, one list or several a split."""
+    """Pair lists taken as they are instead of sampled pairs: paths, one list or several a split.
 
-    train: tuple[str, ...] = ()
-    val: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
+    A list is CSV (two paths first, a 0/1 label last) or LFW's ``pairs*.txt``. The name of its file,
+    without the suffix, becomes its ``pair_set``, a slice of every result.
+    """
+
+    train: tuple[str, ...] = Field((), description="Lists of pairs of train people.")
+    val: tuple[str, ...] = Field((), description="Lists of pairs of val people.")
+    test: tuple[str, ...] = Field((), description="Lists of pairs of test people.")
 
     @model_validator(mode="after")
     def _names_differ(self) -> "PairLists":
@@ -50,9 +54,9 @@ class PairLists(Section):
 class SplitShares(Section):
     """The share of the identities that goes to each split; they sum to 1."""
 
-    train: float = Field(default=0.7, gt=0, lt=1)
-    val: float = Field(default=0.15, gt=0, lt=1)
-    test: float = Field(default=0.15, gt=0, lt=1)
+    train: float = Field(default=0.7, gt=0, lt=1, description="Whom the network is fitted on.")
+    val: float = Field(default=0.15, gt=0, lt=1, description="Whom the decision is chosen on.")
+    test: float = Field(default=0.15, gt=0, lt=1, description="Whom the results are of.")
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> "SplitShares":
@@ -70,32 +74,63 @@ class DataConfig(Section):
     the images (paths below ``images``), and every further column is an attribute to slice by.
     """
 
-    images: str
-    # Photos: find the face in each and bring it to where the network expects it, see ``faces``:
-    # ``lfw`` as LFW's own pictures have theirs, ``dlib_150`` as network dlib_resnet wants them.
-    # ``none``: the images show aligned faces already, as LFW's and the drawn ones do.
-    align: Literal["none", "lfw", "dlib_150"] = "lfw"
-    # Which face of a photo that shows several: the largest, the one nearest to the middle (for
-    # pictures that were cut out around somebody, as LFW's), or none: with ``only`` such a photo is
-    # quarantined.
-    face: Literal["largest", "central", "only"] = "largest"
-    image_list: str | None = None
-    # "hash": by a hash of the identity. "given": as the list's column "split" says.
-    split: Literal["hash", "given"] = "hash"
+    images: str = Field(
+        description="The folder that holds the image files; a relative path starts at the "
+        "project's folder."
+    )
+    align: Literal["none", "lfw", "dlib_150"] = Field(
+        "lfw",
+        description="Find the face in each photo and bring it to where the network expects it: "
+        "`lfw` as LFW's own pictures have theirs, `dlib_150` as network `dlib_resnet` wants them. "
+        "`none`: the images show aligned faces already, as LFW's and the drawn ones do.",
+    )
+    face: Literal["largest", "central", "only"] = Field(
+        "largest",
+        description="Which face of a photo that shows several: the largest, the one nearest to the "
+        "middle (for pictures that were cut out around somebody, as LFW's), or none: with `only` "
+        "such a photo is quarantined.",
+    )
+    image_list: str | None = Field(
+        None,
+        description="A CSV file `image,identity[,split][,attribute...]` of the images; without "
+        "one, each folder of `images` is an identity.",
+    )
+    split: Literal["hash", "given"] = Field(
+        "hash",
+        description="How identities are split: by a hash of the identity, or as the list's column "
+        "`split` says.",
+    )
     shares: SplitShares = SplitShares()
-    # With split "given" and no val rows: this share of the train identities becomes val.
-    val_from_train: float = Field(default=0.1, gt=0, lt=1)
+    val_from_train: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="With `split: given` and no val rows, this share of the train identities "
+        "becomes val.",
+    )
     pairs: PairCounts = PairCounts()
     pair_lists: PairLists = PairLists()
-    # Keep only this many identities of each split (by hash); 0 keeps all. For small trial runs.
-    limit_identities: int = Field(default=0, ge=0)
-    # The run fails when a larger share of the images than this is quarantined, or of the pairs of a
-    # list left out because of it.
-    max_quarantined: float = Field(default=0.01, ge=0, le=1)
-    # Larger images than this are quarantined: a decompression bomb is small on disk. Pillow refuses
-    # to open what is beyond the upper bound.
-    max_pixels: int = Field(default=50_000_000, ge=1, le=178_956_970)
-    seed: int = Field(default=0, ge=0)
+    limit_identities: int = Field(
+        default=0,
+        ge=0,
+        description="Keep only this many identities of each split (by hash); 0 keeps all. For "
+        "small trial runs.",
+    )
+    max_quarantined: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="The run fails when a larger share of the images is quarantined, or of the "
+        "pairs of a list left out because of it.",
+    )
+    # Pillow refuses to open what is beyond the upper bound.
+    max_pixels: int = Field(
+        default=50_000_000,
+        ge=1,
+        le=178_956_970,
+        description="Larger images are quarantined: a decompression bomb is small on disk.",
+    )
+    seed: int = Field(default=0, ge=0, description="Of the split by hash and of sampled pairs.")
 
     @model_validator(mode="after")
     def _given_needs_a_list(self) -> "DataConfig":

@@ -24,19 +24,26 @@ class ServingCheckConfig(Section):
     GPU and serving on a CPU needs a larger one: around 1e-3 with TensorFloat-32.
     """
 
-    command: tuple[str, ...] = (
-        "{python}",
-        "-m",
-        "serving.local_server",
-        "--model_name={model_name}",
-        "--model_base_path={base}",
-        "--grpc_port={grpc_port}",
-        "--rest_port=0",
+    command: tuple[str, ...] = Field(
+        (
+            "{python}",
+            "-m",
+            "serving.local_server",
+            "--model_name={model_name}",
+            "--model_base_path={base}",
+            "--grpc_port={grpc_port}",
+            "--rest_port=0",
+        ),
+        description="Starts the server, with its places filled in.",
     )
-    pairs: int = Field(16, ge=1, le=1000)
-    tolerance: float = Field(1e-5, gt=0, lt=1)
-    load_timeout_s: float = Field(300, gt=0)
-    request_timeout_s: float = Field(60, gt=0)
+    pairs: int = Field(16, ge=1, le=1000, description="How many test pairs are verified.")
+    tolerance: float = Field(
+        1e-5, gt=0, lt=1, description="By how much scores and distances may differ."
+    )
+    load_timeout_s: float = Field(
+        300, gt=0, description="Seconds until the server must have loaded the model."
+    )
+    request_timeout_s: float = Field(60, gt=0, description="Seconds for one answer.")
 
     @field_validator("command")
     @classmethod

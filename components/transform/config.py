@@ -10,16 +10,16 @@ Box = tuple[float, float, float, float]
 
 
 class ImageConfig(Section):
-    """Crop, size and colour of the prepared images.
+    """Crop, size and colour of the prepared images."""
 
-    ``crop`` is a central fraction of the width and height (1.0 keeps everything), or a box
-    ``[left, top, right, bottom]`` in fractions of the width and height. Fractions keep a crop valid
-    at every resolution.
-    """
-
-    size: int = Field(64, ge=8, le=1024)
-    channels: Literal[1, 3] = 1
-    crop: float | Box = 1.0
+    size: int = Field(64, ge=8, le=1024, description="Side of a prepared image, in pixels.")
+    channels: Literal[1, 3] = Field(1, description="1 is grey, 3 colour.")
+    crop: float | Box = Field(
+        1.0,
+        description="A central fraction of the width and height (1.0 keeps everything), or a box "
+        "`[left, top, right, bottom]` in fractions of the width and height. Fractions keep a crop "
+        "valid at every resolution.",
+    )
 
     @field_validator("crop")
     @classmethod

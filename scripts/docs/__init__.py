@@ -1,0 +1,1 @@
+"""What ``make docs`` makes pages from that are not written by hand."""
