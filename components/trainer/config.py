@@ -71,20 +71,38 @@ class AugmentationConfig(Section):
     A range ``x`` means uniform in -x to x; a probability ``p`` applies to each image by itself.
     """
 
-    flip: bool = True
-    rotation: float = Field(8.0, ge=0, le=180, description="degrees")
-    zoom: float = Field(0.14, ge=0, lt=1, description="relative scale")
-    aspect: float = Field(0.05, ge=0, lt=1, description="relative stretch of one side")
-    shift: float = Field(0.06, ge=0, lt=1, description="of the crop's centre, share of its side")
-    brightness: float = Field(0.0, ge=0, le=1, description="added, in units of full scale")
-    contrast: float = Field(0.0, ge=0, lt=1, description="relative, about the mean")
-    gamma: float = Field(0.35, ge=0, le=2, description="exponent e^(-x to x)")
-    shading: float = Field(0.2, ge=0, le=1, description="linear ramp across the image")
-    cutout: float = Field(0.5, ge=0, le=1, description="probability")
-    cutout_size: tuple[float, float] = Field((0.16, 0.5), description="side, share of the image")
-    blur: float = Field(0.0, ge=0, le=1, description="probability")
-    jpeg: float = Field(0.0, ge=0, le=1, description="probability")
-    same_for_pair: bool = Field(False, description="both images of a pair change alike")
+    flip: bool = Field(True, description="Images are mirrored, each by lot.")
+    rotation: float = Field(8.0, ge=0, le=180, description="Range, in degrees.")
+    zoom: float = Field(0.14, ge=0, lt=1, description="Range of the relative scale.")
+    aspect: float = Field(
+        0.05, ge=0, lt=1, description="Range of the relative stretch of one side."
+    )
+    shift: float = Field(
+        0.06, ge=0, lt=1, description="Range of the crop's centre, as a share of its side."
+    )
+    brightness: float = Field(
+        0.0, ge=0, le=1, description="Range of what is added, in units of full scale."
+    )
+    contrast: float = Field(
+        0.0, ge=0, lt=1, description="Range of the relative contrast, about the mean."
+    )
+    gamma: float = Field(0.35, ge=0, le=2, description="Range of x in the exponent e^x.")
+    shading: float = Field(
+        0.2, ge=0, le=1, description="Range of linear ramps of light across and down the image."
+    )
+    cutout: float = Field(
+        0.5, ge=0, le=1, description="Probability of a square of mean grey over a part."
+    )
+    cutout_size: tuple[float, float] = Field(
+        (0.16, 0.5), description="Least and largest side of that square, as shares of the image's."
+    )
+    blur: float = Field(0.0, ge=0, le=1, description="Probability of a blur of 3 x 3 pixels.")
+    jpeg: float = Field(
+        0.0, ge=0, le=1, description="Probability of another JPEG compression, of quality 35 to 95."
+    )
+    same_for_pair: bool = Field(
+        False, description="Both images of a given pair change alike, instead of each by itself."
+    )
 
     @model_validator(mode="after")
     def _sizes_in_order(self) -> "AugmentationConfig":
@@ -99,60 +117,103 @@ class AugmentationConfig(Section):
 class OptimizerConfig(Section):
     """AdamW (Loshchilov & Hutter 2019) with warm-up and cosine decay."""
 
-    learning_rate: float = Field(3e-3, gt=0, le=1)
-    weight_decay: float = Field(0.05, ge=0)
-    beta_2: float = Field(0.99, gt=0, lt=1)
-    warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps")
-    clip_norm: float | None = Field(None, gt=0)
-    ema: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0 is off")
+    learning_rate: float = Field(3e-3, gt=0, le=1, description="The highest, after the warm-up.")
+    weight_decay: float = Field(0.05, ge=0, description="Decoupled, times the learning rate.")
+    beta_2: float = Field(0.99, gt=0, lt=1, description="Decay of the squared gradients' mean.")
+    warmup: float = Field(
+        0.05, ge=0, lt=1, description="Share of all steps in which the learning rate rises."
+    )
+    clip_norm: float | None = Field(
+        None, gt=0, description="The largest norm of a gradient; `null` is none."
+    )
+    ema: float = Field(
+        0.998, ge=0, lt=1, description="Decay of the averaged weights, which are used; 0 is off."
+    )
 
 
 class TrainingConfig(Section):
     """The whole of training. ``epochs`` times ``steps_per_epoch`` batches are seen."""
 
-    loss: AnyLoss = Contrastive()
+    loss: AnyLoss = Field(
+        Contrastive(),
+        description="What is minimised. `loss: triplet` is short for `loss: {name: triplet}`.",
+    )
     comparison: ComparisonName | None = Field(
-        None, description="of two embeddings; None: the one that suits the loss"
+        None,
+        description="What makes a distance of two embeddings; `null` takes the one that suits the "
+        "loss.",
     )
     shrinkage: float = Field(
         0.1,
         ge=0,
         le=1,
-        description="of PLDA's within-identity covariance towards a sphere",
+        description="Of comparison `plda`: how far the within-identity covariance is shrunk "
+        "towards a sphere.",
     )
-    sampler: Sampler = "pairs"
+    sampler: Sampler = Field(
+        "pairs",
+        description="What a batch is: the train pairs, pairs drawn anew each epoch, or K images "
+        "each of P people.",
+    )
     hard_negative_group: int | None = Field(
         None,
         ge=2,
-        description="from the second epoch on, people whose last embeddings are alike come in one "
-        "batch, in groups of so many; None: people at random",
+        description="Of `sampler: identities`: from the second epoch on, people whose last "
+        "embeddings are alike come in one batch, in groups of so many; `null` takes people at "
+        "random.",
     )
 
-    # The network sees the prepared image resized to this; None takes it as it is. For texture,
-    # which wants finer images than the network.
-    resize: int | None = Field(None, ge=8)
-    # The side of the network's input: a random crop of the prepared image in training, its centre
-    # at evaluation. None takes the prepared image whole.
-    input_size: int | None = Field(None, ge=8)
+    resize: int | None = Field(
+        None,
+        ge=8,
+        description="The network sees the prepared image resized to this side; `null` takes it as "
+        "it is. For texture, which wants finer images than the network.",
+    )
+    input_size: int | None = Field(
+        None,
+        ge=8,
+        description="The side of the network's input: a random crop of the prepared image in "
+        "training, its centre at evaluation. `null` takes the prepared image whole.",
+    )
     network: NetworkConfig = NetworkConfig()
     texture: TextureConfig | None = None
     augmentation: AugmentationConfig = AugmentationConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
 
-    batch_pairs: int = Field(64, ge=1, description="with the pair samplers")
-    identities_per_batch: int = Field(32, ge=2, description="with sampler: identities")
-    images_per_identity: int = Field(4, ge=2, description="with sampler: identities")
-    # Images of train identities that have one only, as further negatives. With supcon they cost 2.6
-    # points of accuracy when measured.
-    singles_per_batch: int = Field(0, ge=0, description="with sampler: identities")
-    epochs: int = Field(10, ge=0, description="0 with a frozen network that was trained by others")
-    # None: as many as it takes to see each pair (or each image) once.
-    steps_per_epoch: int | None = Field(None, ge=1)
-    # Stop after this many epochs without a better val EER; the best epoch's weights are exported.
-    patience: int | None = Field(None, ge=1)
-    seed: int = Field(0, ge=0)
-    # Val images in TensorBoard's embedding projector, with their pictures.
-    projector_images: int = Field(500, ge=0)
+    batch_pairs: int = Field(64, ge=1, description="Of the pair samplers: pairs in a batch.")
+    identities_per_batch: int = Field(
+        32, ge=2, description="Of `sampler: identities`: P, the people in a batch."
+    )
+    images_per_identity: int = Field(
+        4, ge=2, description="Of `sampler: identities`: K, the images of each."
+    )
+    singles_per_batch: int = Field(
+        0,
+        ge=0,
+        description="Of `sampler: identities`: images of people who have one only, as further "
+        "negatives. With `supcon` they cost 2.6 points of accuracy when measured.",
+    )
+    epochs: int = Field(
+        10, ge=0, description="0 with a frozen network that was trained by others, and only then."
+    )
+    steps_per_epoch: int | None = Field(
+        None,
+        ge=1,
+        description="Batches in an epoch; `null` is as many as it takes to see each pair (or each "
+        "image) once.",
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Stop after this many epochs without a better val EER; `null` never stops "
+        "early. The best epoch's weights are exported either way.",
+    )
+    seed: int = Field(0, ge=0, description="Of first weights, batches and augmentation.")
+    projector_images: int = Field(
+        500,
+        ge=0,
+        description="Val images in TensorBoard's embedding projector, with their pictures.",
+    )
 
     @model_validator(mode="after")
     def _something_to_fit(self) -> "TrainingConfig":
@@ -248,10 +309,12 @@ class TrainingConfig(Section):
 class Knob(Section):
     """What one value of the training section may be: a range, or one of several values."""
 
-    min: float | None = None
-    max: float | None = None
-    log: bool = Field(False, description="tried by orders of magnitude")
-    values: tuple[int, ...] | tuple[float, ...] | tuple[str, ...] = ()
+    min: float | None = Field(None, description="The least value of a range.")
+    max: float | None = Field(None, description="The largest.")
+    log: bool = Field(False, description="The range is tried by orders of magnitude.")
+    values: tuple[int, ...] | tuple[float, ...] | tuple[str, ...] = Field(
+        (), description="In place of a range: the values to try."
+    )
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> "Knob":
@@ -276,9 +339,10 @@ class TuningConfig(Section):
     ``space`` is by the keys of the training section, such as ``optimizer.learning_rate``.
     """
 
-    trials: int = Field(12, ge=2)
-    # Of a trial; None takes the training section's.
-    epochs: int | None = Field(None, ge=1)
+    trials: int = Field(12, ge=2, description="How many trainings.")
+    epochs: int | None = Field(
+        None, ge=1, description="Of a trial; `null` takes the training section's."
+    )
     space: dict[str, Knob] = Field(
         {
             "optimizer.learning_rate": Knob(min=1e-3, max=1e-2, log=True),
@@ -286,4 +350,5 @@ class TuningConfig(Section):
             "network.dropout": Knob(min=0.0, max=0.5),
         },
         min_length=1,
+        description="What may vary, by keys of the training section.",
     )

@@ -19,7 +19,7 @@ class ArcFace(ClassMargin):
     """
 
     name: Literal["arcface"] = "arcface"
-    margin: float = Field(0.5, gt=0, description="radians added to the angle")
+    margin: float = Field(0.5, gt=0, description="Radians that are added to the angle.")
 
     def harder(self, cosines: Any) -> Any:
         """Returns ``cos(angle + margin)``, which falls with the angle and ends at -1."""

@@ -20,7 +20,7 @@ class ClassMargin(LossConfig):
     takes = "identities"
 
     margin: float = Field(gt=0)
-    scale: float = Field(30.0, gt=0, description="of the logits")
+    scale: float = Field(30.0, gt=0, description="Multiplies the logits.")
 
     def harder(self, cosines: Any) -> Any:
         """What the cosines, float ``[B, C]``, count as where they are the true identity's."""

@@ -26,10 +26,10 @@ class Contrastive(LossConfig):
 
     name: Literal["contrastive"] = "contrastive"
     margin: float = Field(
-        1.0, gt=0, description="distance from which on two people's images cost nothing"
+        1.0, gt=0, description="The distance from which on two people's images cost nothing."
     )
     active_pairs_only: bool = Field(
-        False, description="pairs that cost nothing do not count in the mean either"
+        False, description="Pairs that cost nothing do not count in the mean either."
     )
 
     def head(self, classes: int) -> "keras.layers.Layer":

@@ -18,7 +18,7 @@ class CosFace(ClassMargin):
     """
 
     name: Literal["cosface"] = "cosface"
-    margin: float = Field(0.35, gt=0, description="taken off the cosine")
+    margin: float = Field(0.35, gt=0, description="What is taken off the cosine.")
 
     def harder(self, cosines: Any) -> Any:
         """Returns ``cosines - margin``."""

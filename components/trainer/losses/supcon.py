@@ -21,7 +21,7 @@ class SupCon(LossConfig):
     takes = "identities"
 
     name: Literal["supcon"] = "supcon"
-    temperature: float = Field(0.07, gt=0, description="divides the cosine similarities")
+    temperature: float = Field(0.07, gt=0, description="Divides the cosine similarities.")
 
     def terms(self, y_true: Any, y_pred: Any) -> Terms:
         """Returns a value an anchor, ``[B]``, of identities and embeddings."""

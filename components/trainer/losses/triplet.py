@@ -27,9 +27,9 @@ class Triplet(LossConfig):
     comparison = "euclidean"
 
     name: Literal["triplet"] = "triplet"
-    margin: float = Field(0.2, gt=0, description="by how much the negative must be farther")
+    margin: float = Field(0.2, gt=0, description="By how much the negative must be farther.")
     mining: Literal["semi_hard", "hard"] = Field(
-        "semi_hard", description="which negatives of the batch a triplet has"
+        "semi_hard", description="Which negatives of the batch a triplet has."
     )
 
     def terms(self, y_true: Any, y_pred: Any) -> Terms:

@@ -32,12 +32,19 @@ Colour = tuple[float, float, float]
 class TextureConfig(Section):
     """Histograms of local patterns beside the network's embedding; see ``texture``."""
 
-    patterns: tuple[Literal["lbp", "lpq"], ...] = Field(("lbp", "lpq"), min_length=1)
-
-    box: tuple[float, float, float, float] = Field(
-        (0.0, 0.0, 1.0, 1.0), description="left, top, right, bottom: shares of the prepared image"
+    patterns: tuple[Literal["lbp", "lpq"], ...] = Field(
+        ("lbp", "lpq"),
+        min_length=1,
+        description="Local binary patterns, local phase quantisation.",
     )
-    components: int = Field(250, ge=2, le=2000, description="of each kind of pattern")
+    box: tuple[float, float, float, float] = Field(
+        (0.0, 0.0, 1.0, 1.0),
+        description="Where they are taken: left, top, right, bottom, as shares of the prepared "
+        "image.",
+    )
+    components: int = Field(
+        250, ge=2, le=2000, description="Dimensions that are kept of each kind of pattern."
+    )
 
 
 class NetworkConfig(Section):
@@ -53,48 +60,93 @@ class NetworkConfig(Section):
       ``unfreeze_from``, they are fitted from there, after ``unfreeze_at`` where that is given.
     """
 
-    name: Literal["residual", "cnn", Backbone, "dlib_resnet", "file"] = "residual"
-    embedding_size: int | None = Field(
-        None, ge=2, le=4096, description="None: 128; a network trained by others has its own"
+    name: Literal["residual", "cnn", Backbone, "dlib_resnet", "file"] = Field(
+        "residual", description="Which network, see above."
     )
-    width: int = Field(16, ge=4, le=256, description="channels of the first block")
-    depth: int | None = Field(None, ge=1, le=16, description="blocks a stage; of cnn, blocks")
-    dropout: float = Field(0.2, ge=0, lt=1)
-    l2: float = Field(0.0, ge=0, description="L2 penalty on kernels")
-    batch_norm: bool = True
-    # False: pixels / 255, as the reference system has it, and not each image standardised.
-    standardize: bool = True
+    embedding_size: int | None = Field(
+        None,
+        ge=2,
+        le=4096,
+        description="Numbers in an embedding; `null` is 128. A network that others trained to "
+        "embed faces has its own.",
+    )
+    width: int = Field(
+        16, ge=4, le=256, description="Of a network from scratch: channels of the first block."
+    )
+    depth: int | None = Field(
+        None,
+        ge=1,
+        le=16,
+        description="Of `residual`: blocks a stage, `null` is 1. Of `cnn`: blocks, `null` is 3.",
+    )
+    dropout: float = Field(0.2, ge=0, lt=1, description="Share of values left out in training.")
+    l2: float = Field(0.0, ge=0, description="L2 penalty on kernels.")
+    batch_norm: bool = Field(True, description="Of a network from scratch: batch normalisation.")
+    standardize: bool = Field(
+        True,
+        description="Of a network from scratch: each image to zero mean and unit deviation, "
+        "instead of pixels / 255, as the reference system has it.",
+    )
 
-    # Of a backbone: None is random, "imagenet" the library's own download, else a file of weights
-    # (without the classification layers). Of dlib_resnet: None is the file that the package
-    # face_recognition_models brings, else a path. Of file: a .keras file or a SavedModel's folder.
-    weights: str | None = None
-    alpha: float = Field(1.0, gt=0, le=1.4, description="width of mobilenet_v2")
-    frozen: bool = Field(True, description="of a trained network: its weights stay as they are")
-    unfreeze_from: str | None = Field(None, description="layer, or the start of its name")
-    # Below 1 a share of the epochs, from 1 on the number of epochs that are frozen.
-    unfreeze_at: float | None = Field(None, gt=0)
-    finetune_rate: float = Field(0.1, gt=0, le=1, description="factor of the rate once unfrozen")
+    weights: str | None = Field(
+        None,
+        description="Of a backbone: `null` is random, `imagenet` the library's own download, else "
+        "a file of weights without the classification layers. Of `dlib_resnet`: `null` is the file "
+        "that the package face_recognition_models brings, else a path. Of `file`: a .keras file or "
+        "a SavedModel's folder.",
+    )
+    alpha: float = Field(1.0, gt=0, le=1.4, description="Of `mobilenet_v2`: its width.")
+    frozen: bool = Field(
+        True, description="Of a network that was trained by others: its weights stay as they are."
+    )
+    unfreeze_from: str | None = Field(
+        None,
+        description="The layer, or the start of its name, from which on it is fitted after all.",
+    )
+    unfreeze_at: float | None = Field(
+        None,
+        gt=0,
+        description="When that begins: below 1 a share of the epochs, from 1 on the number of "
+        "epochs before it.",
+    )
+    finetune_rate: float = Field(
+        0.1, gt=0, le=1, description="Factor of the learning rate once it is fitted."
+    )
 
-    # What a network of one's own was trained to see.
     input_range: tuple[float, float] | None = Field(
-        None, description="what black and white are to it: [0, 1], [-1, 1] or [0, 255]"
+        None,
+        description="Of `file`: what black and white are to it, `[0, 1]`, `[-1, 1]` or `[0, 255]`.",
     )
     input_mean: Colour | None = Field(
-        None, description="of red, green, blue in 0 to 255, taken off; in place of input_range"
+        None,
+        description="Of `file`, in place of `input_range`: the mean of red, green, blue in 0 to "
+        "255, which is taken off.",
     )
     input_std: Colour | None = Field(
-        None, description="of red, green, blue in 0 to 255, divided by; with input_mean"
+        None,
+        description="Of `file`, with `input_mean`: the deviation of red, green, blue in 0 to 255, "
+        "which is divided by.",
     )
-    colour_order: Literal["rgb", "bgr"] = Field("rgb", description="of its three channels")
+    colour_order: Literal["rgb", "bgr"] = Field(
+        "rgb", description="Of `file`: the order of its three channels."
+    )
 
-    # Embeddings of unit length: distances lie in 0 to 2, so that a margin means something.
-    normalize: bool = True
-    # Views of an image whose embeddings are averaged, at evaluation and in use: steadier, and each
-    # costs a pass. With both, four: as it is, its mirror image, and both of these enlarged.
-    mirror: bool = Field(False, description="its mirror image too")
+    normalize: bool = Field(
+        True,
+        description="Embeddings of unit length: distances lie in 0 to 2, so that a margin means "
+        "something.",
+    )
+    mirror: bool = Field(
+        False,
+        description="At evaluation and in use, the embeddings of an image and of its mirror image "
+        "are averaged: steadier, and each view costs a pass.",
+    )
     zoom: float = Field(
-        0.0, ge=0, lt=0.4, description="it without this share on each side, enlarged, too; 0 is off"
+        0.0,
+        ge=0,
+        lt=0.4,
+        description="Likewise the image without this share on each side, enlarged; with both, "
+        "there are four views. 0 is off.",
     )
 
     @property
