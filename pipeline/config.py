@@ -71,9 +71,7 @@ class Threshold(Section):
     undefined on the slice keeps no bound.
     """
 
-    metric: str = Field(
-        description="What is bounded.", json_schema_extra={"enum": list(METRICS)}
-    )
+    metric: str = Field(description="What is bounded.", json_schema_extra={"enum": list(METRICS)})
     slice: dict[str, str] = Field(
         {},
         description="On which test pairs, by attribute or `pair_set`, such as `{gender: female}`; "

@@ -136,7 +136,7 @@ def _run(
                     steps.say(message)
             steps.take(components())
 
-        command = [tfx, *tfx_cli.run_arguments(engine, config.name)]
+        command: list[str | Path] = [tfx, *tfx_cli.run_arguments(engine, config.name)]
         code = tfx_cli.call(command, env, log, look, keep_open=(lock,))
     record = last_run(config.metadata_path, since=began)
     if record is not None:

@@ -125,10 +125,11 @@ class Records:
         from ml_metadata import MetadataStore
         from ml_metadata.proto import metadata_store_pb2
 
-        self._protos = metadata_store_pb2
-        connection = metadata_store_pb2.ConnectionConfig()
+        protos: Any = metadata_store_pb2
+        self._protos = protos
+        connection = protos.ConnectionConfig()
         connection.sqlite.filename_uri = str(path)
-        connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+        connection.sqlite.connection_mode = protos.SqliteMetadataSourceConfig.READONLY
         self._store = MetadataStore(connection)
         self._nodes: dict[int, str] = {}
 

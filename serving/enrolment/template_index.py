@@ -55,7 +55,7 @@ class ExactIndex:
         self._faiss: Any = faiss
         self._size = templates.shape[1] + 1
         # FAISS itself gives a single probe to one core. Rows count on from one part to the next.
-        self._whole = faiss.IndexShards(self._size, True, True)
+        self._whole = self._faiss.IndexShards(self._size, True, True)
         self._parts: list[Any] = []
         share = -(-len(templates) // (os.cpu_count() or 1)) or 1
         for begin in range(0, len(templates), share):

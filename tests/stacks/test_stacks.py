@@ -39,7 +39,6 @@ def test_a_model_says_what_it_said_where_it_was_made(left: Path) -> None:
     expected = json.loads((left / "expected.json").read_text())
     images = [(left / f"images/{index}.jpg").read_bytes() for index in range(4)]
     model = LoadedModel(left / "model")
-    assert model.warmed_up > 0
     found = model.run(
         model.signature(""),
         {
