@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from components.saved_variables import read_variables
 from faces.record import canvas_of
 from serving.versions import SAVED_MODEL
 
@@ -23,11 +24,12 @@ EXTRA: Final = "assets.extra"
 NETWORK_FILE: Final = "network.json"  # what embeds, and how embeddings are compared
 DECISION_FILE: Final = "decision.json"  # what the threshold is, and where it is from
 
-VARIABLES: Final = Path("variables", "variables")
 # Where TensorFlow keeps the two variables that are the decision.
 DECISION_KEYS: Final = {
     name: f"{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in ("threshold", "slope")
 }
+# And the one that says which network it is.
+NETWORK_KEY: Final = "network/.ATTRIBUTES/VARIABLE_VALUE"
 # And the two that say how often strangers are mistaken, at other thresholds than the decision's.
 FMR_TABLE_KEYS: Final = {
     name: f"{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in ("fmr_distances", "fmr_rates")
@@ -126,23 +128,8 @@ class ExportedModel:
         )
 
 
-def read_variables(model: str | Path) -> dict[str, Any]:
-    """All tensors of a SavedModel's checkpoint, by their keys.
-
-    Raises:
-      ValueError: There is none.
-    """
-    import tensorflow as tf
-
-    try:
-        reader = tf.train.load_checkpoint(str(Path(model, VARIABLES)))
-    except (tf.errors.OpError, ValueError) as error:
-        raise ValueError(f"{model} is no SavedModel with variables ({error})") from None
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_dtype_map()}
-
-
 def network_digest(model: str | Path) -> str:
-    """SHA-256 of all of a model but its decision, as 64 hex digits.
+    """SHA-256 of all of a model but its decision, as 64 hex digits; the model itself says it, too.
 
     Models of one digest embed alike and find the same distances.
 
@@ -151,8 +138,8 @@ def network_digest(model: str | Path) -> str:
     """
     digest = hashlib.sha256(Path(model, SAVED_MODEL).read_bytes())
     values = read_variables(model)
-    decision = {*DECISION_KEYS.values(), *FMR_TABLE_KEYS.values()}
-    for name in sorted(values.keys() - decision):
+    others = {*DECISION_KEYS.values(), *FMR_TABLE_KEYS.values(), NETWORK_KEY}
+    for name in sorted(values.keys() - others):
         digest.update(f"{name}\0".encode() + np.asarray(values[name]).tobytes())
     return digest.hexdigest()
 

@@ -113,6 +113,9 @@ GROUPS: Final[Mapping[str, Mapping[str, Command]]] = {
         "new-key": Command(
             "Print a new key for the template store.", "serving.commands.people:new_key"
         ),
+        "change-key": Command(
+            "Encrypt all templates with another key.", "serving.commands.people:change_key"
+        ),
     },
     "serving": {
         "serve": Command(

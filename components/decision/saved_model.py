@@ -7,7 +7,7 @@ network.
 
 import shutil
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +17,9 @@ from components.exported_model import (
     EXTRA,
     FMR_ROWS,
     FMR_TABLE_KEYS,
-    VARIABLES,
-    read_variables,
     record_text,
 )
-
-_FINGERPRINT: Final = "fingerprint.pb"
+from components.saved_variables import VARIABLES, read_variables, write_variables
 
 
 def write_decision(
@@ -56,8 +53,7 @@ def write_decision(
         if key in values:
             values[key] = column.astype(np.float32)
     shutil.copytree(model, folder, ignore=_variables_of(model))
-    _write_variables(folder, values)
-    renew_fingerprint(folder)
+    write_variables(folder, values)
     (folder / EXTRA).mkdir(exist_ok=True)
     (folder / EXTRA / DECISION_FILE).write_text(record_text(record), encoding="utf-8")
 
@@ -65,31 +61,3 @@ def write_decision(
 def _variables_of(model: Path) -> Any:
     folder = str(model / VARIABLES.parent)
     return lambda place, names: set(names) if place == folder else set()
-
-
-def _write_variables(model: Path, values: dict[str, Any]) -> None:
-    import tensorflow as tf
-
-    (model / VARIABLES.parent).mkdir(exist_ok=True)
-    names = sorted(values)
-    tf.raw_ops.SaveV2(
-        prefix=str(model / VARIABLES),
-        tensor_names=names,
-        shape_and_slices=[""] * len(names),
-        tensors=[tf.constant(values[name]) for name in names],
-    )
-
-
-def renew_fingerprint(model: Path) -> None:
-    """Makes ``fingerprint.pb`` that of the new variables, as TensorFlow itself computes it."""
-    import tensorflow as tf
-    from tensorflow.core.protobuf import fingerprint_pb2
-
-    path = model / _FINGERPRINT
-    if not path.is_file():
-        return
-    index = (model / f"{VARIABLES}.index").read_bytes()
-    [digest] = tf.fingerprint([index]).numpy().view("<u8")
-    fingerprint = fingerprint_pb2.FingerprintDef.FromString(path.read_bytes())
-    fingerprint.checkpoint_hash = int(digest.item())
-    path.write_bytes(fingerprint.SerializeToString(deterministic=True))

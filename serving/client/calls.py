@@ -40,7 +40,7 @@ _OUTPUTS: Final = {
     "serving_default": ("distance", "score", "same"),
     "operating_point": ("distance", "score", "fmr", "decision_fmr"),
     "search_space": ("unit_length", "mean", "weight"),
-    "canvas": ("canvas",),
+    "canvas": ("canvas", "network"),
 }
 # What servers say of a signature that a model does not have.
 _NO_SIGNATURE: Final = re.compile(r"signature .*not found", re.IGNORECASE)
@@ -216,6 +216,22 @@ def canvas(endpoint: str, call: Call, outputs: Tensors) -> "FaceCanvas | None":
     except ValueError as error:
         message = f"signature 'canvas' answered with something else: {str(error)[:200]}"
         raise ContractError(endpoint, "INTERNAL", message) from error
+
+
+def network(endpoint: str, call: Call, outputs: Tensors) -> str | None:
+    """Returns what tells a model's embeddings from another's; None of one that does not say.
+
+    Raises:
+        ContractError: The answer holds something else.
+    """
+    if "network" not in outputs:
+        return None
+    [text] = _output(endpoint, call, outputs, "network", 1).tolist()
+    said = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    if said and not re.fullmatch("[0-9a-f]{64}", said):
+        message = f"signature 'canvas' answered with the network {said[:80]!r}"
+        raise ContractError(endpoint, "INTERNAL", message)
+    return said or None
 
 
 def embeddings(endpoint: str, call: Call, outputs: Tensors) -> np.ndarray:

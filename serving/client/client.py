@@ -23,6 +23,7 @@ from serving.client.calls import (
     embed_calls,
     embeddings,
     lacks_signature,
+    network,
     operating_point,
     operating_point_call,
     search_space,
@@ -158,6 +159,15 @@ class Client:
             said = None if outputs is None else canvas(self.endpoint.url, call, outputs)
             self._canvases[version] = said
         return self._canvases[version]
+
+    def network(self) -> str | None:
+        """Returns the digest of the network that answers; None of a model that does not say.
+
+        Asked each time: the number of a version does not tell what is behind it.
+        """
+        call = canvas_call()
+        outputs = self._predict_if_known(call)
+        return None if outputs is None else network(self.endpoint.url, call, outputs)
 
     def status(self) -> list[VersionState]:
         """Returns the versions of the model on the server, newest first."""

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 YES, NO = 0, 1
 
 DEFAULT_URL: Final = "http://127.0.0.1:8501"
-DEFAULT_STORE: Final = "sqlite:///faceauth.db"
+# Data of this user (the XDG Base Directory Specification), wherever a command is started.
+_DATA: Final = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+DEFAULT_STORE: Final = f"sqlite:///{_DATA / 'faceauth' / 'templates.db'}"
+# Where earlier releases kept templates.
+_BEFORE: Final = Path("faceauth.db")
 DEFAULT_MODEL: Final = "faceauth"
 
 _WORDS: Final = ("only", "largest", "all")
@@ -25,6 +29,19 @@ environment:
   FACEAUTH_URL           the server, instead of --url
   FACEAUTH_TOKEN         sent as a bearer token
 """
+
+
+def store_place(url: str) -> str:
+    """Returns the URL of the template store; where it is the default one, makes its folder."""
+    if url == DEFAULT_STORE:
+        (_DATA / "faceauth").mkdir(parents=True, exist_ok=True, mode=0o700)
+        if _BEFORE.is_file():
+            print(
+                f"note: templates are kept in {url} now; {_BEFORE} in this folder is not looked "
+                f"at: move it there, or give --store sqlite:///{_BEFORE}",
+                file=sys.stderr,
+            )
+    return url
 
 
 def add_server(parser: argparse.ArgumentParser) -> None:

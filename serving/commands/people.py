@@ -18,6 +18,7 @@ from serving.commands.options import (
     client_of,
     say,
     send,
+    store_place,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +71,18 @@ def new_key(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_new_key)
 
 
+def change_key(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of ``faceauth change-key``."""
+    parser.add_argument(
+        "--store", default=os.environ.get("FACEAUTH_STORE", DEFAULT_STORE), metavar="URL"
+    )
+    parser.epilog = f"""{parser.epilog or ""}\
+  FACEAUTH_TEMPLATE_KEY      the key that opens the templates now
+  FACEAUTH_NEW_TEMPLATE_KEY  the key that is to open them from then on
+"""
+    parser.set_defaults(run=_change_key)
+
+
 def _add_store(parser: argparse.ArgumentParser) -> None:
     add_server(parser)
     parser.add_argument(
@@ -86,26 +99,16 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def _authenticator(given: argparse.Namespace) -> "Iterator[tuple[Authenticator, Client]]":
-    from sqlalchemy.exc import SQLAlchemyError
-
     from serving.enrolment.authenticator import Authenticator
     from serving.enrolment.cipher import TemplateCipher
-    from serving.enrolment.errors import EnrolmentError
     from serving.enrolment.store import TemplateStore
 
-    store = TemplateStore(given.store, TemplateCipher.from_environment())
+    store = TemplateStore(store_place(given.store), TemplateCipher.from_environment())
     try:
         with client_of(given) as client:
             # Arranging millions of templates for an approximate search takes longer than the one
             # exact search that a command makes.
             yield Authenticator(client, store, exact_numbers=None), client
-    except SQLAlchemyError as error:
-        # Only what the database says: the statement's parameters are about people.
-        cause = getattr(error, "orig", None) or type(error).__name__
-        raise EnrolmentError(
-            f"the template store cannot be read or written: {cause}; look whether it can be "
-            "written, and whether another program holds it locked"
-        ) from error
     finally:
         store.close()
 
@@ -171,6 +174,20 @@ def _forget(given: argparse.Namespace) -> int:
     with _authenticator(given) as (authenticator, _):
         count = authenticator.forget(given.id)
     say(given, f"forgot {given.id}: {count} templates deleted", {"id": given.id, "deleted": count})
+    return YES
+
+
+def _change_key(given: argparse.Namespace) -> int:
+    from serving.enrolment.cipher import TemplateCipher
+    from serving.enrolment.store import TemplateStore
+
+    new = TemplateCipher.from_environment("FACEAUTH_NEW_TEMPLATE_KEY")
+    store = TemplateStore(store_place(given.store), TemplateCipher.from_environment())
+    try:
+        count = store.change_key(new)
+    finally:
+        store.close()
+    print(f"{count} templates open with the new key alone; keep it in FACEAUTH_TEMPLATE_KEY")
     return YES
 
 

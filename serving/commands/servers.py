@@ -47,7 +47,7 @@ def status(parser: argparse.ArgumentParser) -> None:
 
 def page(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``faceauth page``."""
-    parser.description = f"{parser.description} For this machine: it knows no login."
+    parser.description = f"{parser.description} Who has the printed address is in; no login."
     url = os.environ.get("FACEAUTH_URL", DEFAULT_URL)
     store = os.environ.get("FACEAUTH_STORE", DEFAULT_STORE)
     parser.add_argument("--url", default=url, help="the model server (%(default)s)")
@@ -56,6 +56,14 @@ def page(parser: argparse.ArgumentParser) -> None:
     # A browser gives the camera to localhost, and else to https only.
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a host name that the page is reached under as well, such as a proxy's; others are "
+        "not answered",
+    )
     parser.add_argument(
         "--models",
         type=Path,

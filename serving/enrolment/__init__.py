@@ -6,6 +6,7 @@ from serving.enrolment.errors import (
     EnrolmentError,
     ModelChangedError,
     NotEnrolledError,
+    StoreError,
     TemplateKeyError,
 )
 from serving.enrolment.open_set import Acceptance
@@ -21,6 +22,7 @@ __all__ = [
     "ModelChangedError",
     "ModelVersion",
     "NotEnrolledError",
+    "StoreError",
     "TemplateCipher",
     "TemplateKeyError",
     "TemplateStore",

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from faces.names import one_name
 from serving.client.calls import ImageSource
 from serving.client.client import Client
 from serving.enrolment.errors import EnrolmentError, ModelChangedError, NotEnrolledError
@@ -118,10 +119,10 @@ class Authenticator:
 
         Raises:
             EnrolmentError: The ID or the number of photos is not usable.
+            TemplateKeyError: The store has another key. Nothing is changed.
             ServingError: The server does not answer, or refuses a photo.
         """
-        if not identity or len(identity) > _MAX_ID or not identity.isprintable():
-            raise EnrolmentError(f"an ID has 1 to {_MAX_ID} printable characters")
+        identity = _id(identity)
         if not 1 <= len(photos) <= _MAX_PHOTOS:
             raise EnrolmentError(f"{len(photos)} photos; give 1 to {_MAX_PHOTOS}")
         with self._client.pinned() as client:
@@ -135,9 +136,10 @@ class Authenticator:
 
         Raises:
             NotEnrolledError: Nobody is.
-            ModelChangedError: The templates are another model version's.
+            ModelChangedError: The templates are another model's.
             ServingError: The server does not answer, or refuses the photo.
         """
+        identity = _id(identity)
         with self._client.pinned() as client:
             made_by = _answering(client)
             self._check(identity, made_by)
@@ -203,7 +205,7 @@ class Authenticator:
         Raises:
             NotEnrolledError: There were none.
         """
-        gone = self._store.forget(identity)
+        gone = self._store.forget(_id(identity))
         if not gone:
             raise NotEnrolledError(f"nobody is enrolled as {identity!r}; nothing to forget")
         _LOG.info("forget: %d templates deleted", gone)
@@ -215,10 +217,11 @@ class Authenticator:
             raise NotEnrolledError(
                 f"nobody is enrolled as {identity!r}; first: faceauth enroll {identity} PHOTOS"
             )
-        if enrolled_by != made_by:
+        if not enrolled_by.embeds_as(made_by):
             self._log("authenticate", identity, made_by, "model changed")
             raise ModelChangedError(
-                f"{identity!r} was enrolled with {enrolled_by}, and {made_by} answers now; enroll "
+                f"the model changed: {identity!r} was enrolled with {enrolled_by}, and {made_by} "
+                "answers now; enroll "
                 f"again: faceauth enroll {identity} PHOTOS"
             )
 
@@ -230,7 +233,8 @@ class Authenticator:
         self._log("identify", None, made_by, "model changed")
         said = ", ".join(f"{people:,} with {version}" for version, people in others.items())
         return ModelChangedError(
-            f"nobody is enrolled with {made_by}, which answers now, but {said}; enroll them again: "
+            f"the model changed: nobody is enrolled with {made_by}, which answers now, but {said}; "
+            "enroll them again: "
             "faceauth enroll ID PHOTOS"
         )
 
@@ -293,8 +297,22 @@ def _compared(
     return [(each[:, 0], each[:, 1]) for each in np.split(both, ends[:-1])]
 
 
+def _id(identity: str) -> str:
+    """An ID in its one spelling.
+
+    Raises:
+        EnrolmentError: It is none.
+    """
+    found = one_name(identity)
+    if not found.strip() or len(found) > _MAX_ID or not found.isprintable():
+        raise EnrolmentError(
+            f"{identity[:_MAX_ID]!a} is no ID, which has 1 to {_MAX_ID} printable characters"
+        )
+    return found
+
+
 def _answering(client: Client) -> ModelVersion:
     version = client.endpoint.version
     if version is None:
         raise ValueError("the client names no version; use Client.pinned()")
-    return ModelVersion(client.endpoint.model, version)
+    return ModelVersion(client.endpoint.model, version, client.network() or "")

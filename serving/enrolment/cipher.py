@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import hashlib
+import hmac
 import os
 from typing import Final
 
@@ -43,18 +45,24 @@ class TemplateCipher:
                 f"the template key has {len(content)} bytes, not {_KEY_BYTES}; {_REMEDY}"
             )
         self._aead = AESGCM(content)
+        # Another key than the one that encrypts (NIST SP 800-108, in counter mode with one block).
+        self._tag_key = hmac.digest(content, b"\x00\x00\x00\x01template tag", hashlib.sha256)
 
     @classmethod
-    def from_environment(cls) -> "TemplateCipher":
-        """Returns the cipher of the key in the environment.
+    def from_environment(cls, variable: str = KEY_VARIABLE) -> "TemplateCipher":
+        """Returns the cipher of the key in a variable of the environment.
 
         Raises:
             TemplateKeyError: There is none, or it is no key.
         """
-        key = os.environ.get(KEY_VARIABLE, "")
+        key = os.environ.get(variable, "")
         if not key:
-            raise TemplateKeyError(f"{KEY_VARIABLE} is not set; {_REMEDY}")
+            raise TemplateKeyError(f"{variable} is not set; {_REMEDY}")
         return cls(key)
+
+    def tag(self, name: str) -> bytes:
+        """Returns 32 bytes that stand for a name, and tell it to nobody without the key."""
+        return hmac.digest(self._tag_key, name.encode(), hashlib.sha256)
 
     def encrypt(self, content: bytes, belongs_to: str) -> bytes:
         """Returns nonce and ciphertext."""

@@ -10,7 +10,11 @@ class NotEnrolledError(EnrolmentError):
 
 
 class ModelChangedError(EnrolmentError):
-    """The templates were made by another version of the model, and mean nothing to this one."""
+    """The templates were made by another model, and mean nothing to the one that answers."""
+
+
+class StoreError(EnrolmentError):
+    """The template store cannot be read or written now; nothing was decided and nothing changed."""
 
 
 class TemplateKeyError(EnrolmentError):

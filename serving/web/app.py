@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +20,19 @@ from starlette.staticfiles import StaticFiles
 
 from serving.client.errors import InvalidRequestError, ServingError
 from serving.enrolment.authenticator import Authenticator
-from serving.enrolment.errors import EnrolmentError, ModelChangedError, NotEnrolledError
+from serving.enrolment.errors import (
+    EnrolmentError,
+    ModelChangedError,
+    NotEnrolledError,
+    StoreError,
+    TemplateKeyError,
+)
 from serving.http_limits import BodyTooLarge, BodyTooSlow, read_body
 from serving.web.looking import Look, look_at
 from serving.web.served_model import ModelFacts
+from serving.web.session import Session
 
+_LOG = logging.getLogger(__name__)
 _STATIC: Final = Path(__file__).with_name("static")
 _MAX_BODY: Final = 16 * 2**20
 _BODY_TIMEOUT_S: Final = 30.0
@@ -56,7 +65,9 @@ class _Unusable(Exception):
 
 
 def web_app(
-    authenticator: Authenticator, facts: Callable[[], ModelFacts] = ModelFacts
+    authenticator: Authenticator,
+    facts: Callable[[], ModelFacts] = ModelFacts,
+    session: Session | None = None,
 ) -> Starlette:
     """Returns the ASGI application.
 
@@ -64,6 +75,7 @@ def web_app(
         authenticator: What decides. The page shows its answers; it keeps no photo.
         facts: How the model that answers wants its faces, and how strict it is, as
             ``ServedModel.facts``; by default, photos are compared as they are.
+        session: Who may use it; without, a login before it has to say.
     """
 
     def look(content: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +113,10 @@ def web_app(
             Route("/api/forget", _call(forget), methods=["POST"]),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=_with_headers)],
+        middleware=[
+            Middleware(BaseHTTPMiddleware, dispatch=_with_headers),
+            *([Middleware(BaseHTTPMiddleware, dispatch=session.check)] if session else []),
+        ],
     )
 
 
@@ -121,14 +136,24 @@ def _call(act: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request]
             return _error(404, "Nobody is enrolled under this ID. Enrol first.")
         except ModelChangedError:
             return _error(409, "The model has changed since this ID was enrolled. Enrol again.")
+        except (StoreError, TemplateKeyError):
+            return _not_now()
         except EnrolmentError as error:
             return _error(400, str(error))
         except InvalidRequestError:
             return _error(422, "The photo cannot be used. Take another one.")
         except ServingError as error:
             return _error(502, f"The model server does not answer: {error}")
+        except Exception:
+            return _not_now()
 
     return answer
+
+
+def _not_now() -> Response:
+    """The log says why; whoever stands before the camera cannot change it."""
+    _LOG.exception("a request could not be answered")
+    return _error(503, "This cannot be decided now. Whoever runs the page finds why in its log.")
 
 
 async def _content(request: Request) -> dict[str, Any]:

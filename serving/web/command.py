@@ -7,10 +7,12 @@ from typing import Final
 import uvicorn
 
 from serving.client import Client, Endpoint
+from serving.commands.options import store_place
 from serving.enrolment import Authenticator, TemplateCipher, TemplateStore
 from serving.http_limits import http_protocol
 from serving.web.app import web_app
 from serving.web.served_model import ModelFacts, ServedModel
+from serving.web.session import Session
 
 _HEAD_TIMEOUT_S: Final = 30.0
 
@@ -25,12 +27,14 @@ def run(given: argparse.Namespace) -> int:
     endpoint = Endpoint(
         given.url, model=given.model, token=os.environ.get("FACEAUTH_TOKEN") or None
     )
-    templates = TemplateStore(given.store, TemplateCipher.from_environment())
+    templates = TemplateStore(store_place(given.store), TemplateCipher.from_environment())
     with Client(endpoint) as client:
         served = ServedModel(client, given.models or given.pushed / given.model)
         facts = ModelFacts if given.as_is else served.facts
-        app = web_app(Authenticator(client, templates), facts)
-        print(f"http://{given.host}:{given.port}", flush=True)
+        session = Session(given.host, given.name)
+        app = web_app(Authenticator(client, templates), facts, session)
+        host = f"[{given.host}]" if ":" in given.host else given.host
+        print(session.address(f"http://{host}:{given.port}"), flush=True)
         uvicorn.run(
             app,
             host=given.host,

@@ -1,5 +1,6 @@
 """A tiny model of the project's contract, computed a second time in NumPy, and a server of it."""
 
+import hashlib
 import io
 import json
 import os
@@ -71,6 +72,11 @@ def projection(version: int) -> np.ndarray:
     return random.standard_normal((SIDE * SIDE * 3, DIMENSIONS)).astype(np.float32)
 
 
+def network_of(version: int) -> str:
+    """Returns what tells the toy model's versions apart, 64 hex digits."""
+    return hashlib.sha256(projection(version).tobytes()).hexdigest()
+
+
 def _export(base: Path, version: int, canvas: str | None = None) -> Path:
     import tensorflow as tf
 
@@ -127,7 +133,11 @@ def _export(base: Path, version: int, canvas: str | None = None) -> Path:
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
         def canvas(self, image: Any) -> dict[str, Any]:
             said = json.loads(canvas)["canvas"] if canvas else None
-            return {"canvas": tf.fill(tf.shape(image), json.dumps(said) if said else "")}
+            shape = tf.shape(image)
+            return {
+                "canvas": tf.fill(shape, json.dumps(said) if said else ""),
+                "network": tf.fill(shape, network_of(version)),
+            }
 
     toy = Toy()
     # As a push does: complete under another name, then renamed.

@@ -7,7 +7,8 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
-from components.exported_model import EXTRA, FMR_ROWS, record_text
+from components.exported_model import EXTRA, FMR_ROWS, NETWORK_KEY, network_digest, record_text
+from components.saved_variables import read_variables, write_variables
 from components.trainer.export.warmup import write_warmup_requests
 from faces import FaceCanvas
 from faces.exported import FindModule
@@ -33,7 +34,8 @@ class Verifier(tf.Module):
 
     * ``canvas``: ``image`` (string ``[N]``, not looked at) to ``canvas`` (string ``[N]``): how the
       model wants its faces, as JSON of a ``faces.FaceCanvas``; empty when it takes images as they
-      are. A signature, because it is all that a client of a server can ask.
+      are. And to ``network`` (string ``[N]``): what tells its embeddings from another model's. A
+      signature, because it is all that a client of a server can ask.
     * ``find``: ``image`` (string ``[N]``, whole photos) to the surest faces of each, see
       ``faces.exported``; ``face`` (string ``[N, K]``) is what ``embed`` takes.
 
@@ -84,6 +86,8 @@ class Verifier(tf.Module):
         self.fmr_distances = tf.Variable([threshold] * FMR_ROWS, trainable=False, dtype=tf.float32)
         self.fmr_rates = tf.Variable([1.0] * FMR_ROWS, trainable=False, dtype=tf.float32)
         self._tracked = tracked
+        # Which network it is, once it is saved.
+        self.network = tf.Variable("", trainable=False)
         self._canvas = canvas
         self._finder = FindModule(canvas) if canvas else None
 
@@ -139,7 +143,8 @@ class Verifier(tf.Module):
     def canvas(self, image: tf.Tensor) -> Tensors:
         """See the class."""
         text = self._canvas.model_dump_json() if self._canvas else ""
-        return {"canvas": tf.fill(tf.shape(image), text)}
+        shape = tf.shape(image)
+        return {"canvas": tf.fill(shape, text), "network": tf.fill(shape, self.network)}
 
     def signatures(self) -> dict[str, Any]:
         """The signatures as concrete functions."""
@@ -183,6 +188,8 @@ def save_verifier(
       records: By the names of their JSON files.
     """
     tf.saved_model.save(verifier, str(folder), signatures=verifier.signatures())
+    values = read_variables(folder)
+    write_variables(Path(folder), {**values, NETWORK_KEY: network_digest(folder)})
     extra = Path(folder, EXTRA)
     extra.mkdir()
     for name, content in records.items():

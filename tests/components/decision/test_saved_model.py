@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.decision.saved_model import renew_fingerprint, write_decision
-from components.exported_model import FMR_ROWS, network_digest, read_variables
+from components.decision.saved_model import write_decision
+from components.exported_model import FMR_ROWS, network_digest
+from components.saved_variables import read_variables, renew_fingerprint
 
 
 class Trained(tf.Module):

@@ -123,6 +123,53 @@ def test_templates_of_another_version_are_refused_until_enrolled_again(
         assert authenticator.identify(png(1)).identity == "ada"
 
 
+def test_another_model_under_the_same_number_is_another_model(
+    toy_model, store, tmp_path, png, face_record
+):
+    from serving.local_server.options import Options
+    from serving.local_server.server import running
+
+    def served(weights, number, ask):
+        base = tmp_path / f"{weights}-as-{number}"
+        base.mkdir()
+        toy_model.export(base, weights, face_record).rename(base / str(number))
+        options = Options(model_base_path=str(base), rest_port=0, grpc_port=0)
+        with running(options) as server:
+            for url in (server.rest_url, f"grpc://{server.grpc_target}"):
+                with Client(Endpoint(url)) as client:
+                    ask(Authenticator(client, store))
+
+    def refused(authenticator):
+        for ask in (
+            lambda: authenticator.authenticate("ada", png(1)),
+            lambda: authenticator.identify(png(1)),
+        ):
+            with pytest.raises(ModelChangedError, match="the model changed"):
+                ask()
+
+    def accepted(authenticator):
+        assert authenticator.authenticate("ada", png(1)).accepted
+        assert authenticator.identify(png(1)).identity == "ada"
+
+    served(1, 5, lambda authenticator: authenticator.enroll("ada", [png(1)]))
+    served(2, 5, refused)
+    # The same one under another number is the same one.
+    served(1, 6, accepted)
+
+
+def test_two_spellings_of_an_id_are_one(authenticator, png):
+    composed, decomposed, hidden = "Zo\u00eb", "Zoe\u0308", "Zo\u00eb\u200b"
+    authenticator.enroll(decomposed, [png(1)])
+    for spelling in (composed, decomposed, hidden):
+        decision = authenticator.authenticate(spelling, png(1))
+        assert (decision.identity, decision.accepted) == (composed, True)
+    assert authenticator.identify(png(1)).identity == composed
+    assert authenticator.forget(hidden) == 1
+    for no_id in ("", "\u200b", "a\nb", "x" * 201):
+        with pytest.raises(EnrolmentError, match="is no ID"):
+            authenticator.enroll(no_id, [png(1)])
+
+
 def test_every_decision_is_logged_without_biometric_data(authenticator, store, png, caplog):
     with caplog.at_level(logging.INFO, logger="serving.enrolment.authenticator"):
         authenticator.enroll("ada", [png(1)])

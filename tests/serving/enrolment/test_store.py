@@ -7,6 +7,7 @@ import pytest
 from serving.enrolment import (
     EnrolmentError,
     ModelVersion,
+    StoreError,
     TemplateCipher,
     TemplateKeyError,
     TemplateStore,
@@ -157,6 +158,121 @@ def test_another_key_or_a_moved_row_does_not_open(tmp_path):
     with pytest.raises(TemplateKeyError, match="changed"):
         store.get("bob", MODEL)
     assert store.get("ada", MODEL).tolist() == TEMPLATES.tolist()
+    store.close()
+
+
+def test_another_key_changes_nothing(url, store):
+    store.put("ada", MODEL, TEMPLATES)
+    other = TemplateStore(url, TemplateCipher(new_key()))
+    for identity in ("ada", "bob"):
+        with pytest.raises(TemplateKeyError, match="not the key"):
+            other.put(identity, MODEL, TEMPLATES + 1)
+    assert store.everyone(MODEL).new.identities == ["ada", "ada"]
+    assert store.get("ada", MODEL).tolist() == TEMPLATES.tolist()
+    # Without it, somebody can still be forgotten; then the store is empty, and takes any key.
+    assert other.forget("ada") == 2
+    other.put("eve", MODEL, TEMPLATES)
+    assert other.get("eve", MODEL).tolist() == TEMPLATES.tolist()
+    with pytest.raises(TemplateKeyError, match="not the key"):
+        store.put("bob", MODEL, TEMPLATES)
+    other.close()
+
+
+def test_an_old_row_that_is_put_back_does_not_open(tmp_path):
+    path = tmp_path / "faceauth.db"
+    store = TemplateStore(f"sqlite:///{path}", TemplateCipher(KEY))
+    store.put("ada", MODEL, TEMPLATES[:1])
+    with sqlite3.connect(path) as raw:
+        [old] = raw.execute("select * from template").fetchall()
+    store.put("ada", MODEL, TEMPLATES[1:])
+    assert store.get("ada", MODEL).tolist() == TEMPLATES[1:].tolist()
+    for forgotten in (False, True):
+        if forgotten:
+            store.forget("ada")
+        with sqlite3.connect(path) as raw:
+            raw.execute("delete from template")
+            raw.execute(f"insert into template values ({', '.join('?' * len(old))})", old)
+        for read in (lambda: store.get("ada", MODEL), lambda: store.templates(["ada"], MODEL)):
+            with pytest.raises(TemplateKeyError, match="put back"):
+                read()
+    # Nor with the number of the last enrolment written beside it.
+    with sqlite3.connect(path) as raw:
+        raw.execute("update template set generation = 3")
+    with pytest.raises(TemplateKeyError, match="changed"):
+        store.get("ada", MODEL)
+    store.close()
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_no_byte_of_who_was_forgotten_is_left(tmp_path, mode):
+    path = tmp_path / "faceauth.db"
+    with sqlite3.connect(path) as raw:
+        raw.execute(f"pragma journal_mode = {mode}")
+    store = TemplateStore(f"sqlite:///{path}", TemplateCipher(KEY))
+    store.put("Ada-who-left", MODEL, TEMPLATES)
+    store.put("Bob-who-stays", MODEL, TEMPLATES)
+    store.log("authenticate", "Ada-who-left", MODEL, "accepted")
+    with sqlite3.connect(path) as raw:
+        its = "select sealed from template where identity = 'Ada-who-left'"
+        sealed = [content for (content,) in raw.execute(its)]
+    store.forget("Ada-who-left")
+    left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"Bob-who-stays" in left
+    assert b"Ada-who-left" not in left
+    assert not any(content in left for content in sealed)
+    store.close()
+
+
+def test_templates_belong_to_a_network_and_not_to_a_number(store):
+    network, other = "a" * 64, "b" * 64
+    made_by = ModelVersion("faceauth", 3, network)
+    store.put("ada", made_by, TEMPLATES)
+    # Pushed again with another decision, under another number.
+    again = ModelVersion("faceauth", 7, network)
+    assert store.get("ada", again).tolist() == TEMPLATES.tolist()
+    assert store.made_by("ada").embeds_as(again)
+    for changed in (ModelVersion("faceauth", 3, other), MODEL):
+        assert len(store.get("ada", changed)) == 0
+        assert not store.made_by("ada").embeds_as(changed)
+    assert MODEL.embeds_as(ModelVersion("faceauth", 3))
+    assert str(made_by) == "faceauth version 3 (network aaaaaaaa)"
+
+
+def test_a_store_of_an_earlier_release_goes_on(tmp_path):
+    path = tmp_path / "faceauth.db"
+    sealed = TemplateCipher(KEY).encrypt(TEMPLATES[0].tobytes(), "3:ada8:faceauth3")
+    with sqlite3.connect(path) as raw:
+        raw.execute(
+            "create table template (id integer primary key, identity varchar(200) not null, model"
+            " varchar(200) not null, version bigint not null, created datetime not null, sealed"
+            " blob not null)"
+        )
+        row = (1, "ada", "faceauth", 3, "2026-11-01 00:00:00", sealed)
+        raw.execute("insert into template values (?, ?, ?, ?, ?, ?)", row)
+    with pytest.raises(TemplateKeyError, match="not the key"):
+        TemplateStore(f"sqlite:///{path}", TemplateCipher(new_key())).put("b", MODEL, TEMPLATES)
+    store = TemplateStore(f"sqlite:///{path}", TemplateCipher(KEY))
+    assert store.get("ada", MODEL).tolist() == TEMPLATES[:1].tolist()
+    store.put("bob", MODEL, TEMPLATES)
+    assert store.enrolled() == {MODEL: 2}
+    assert path.stat().st_mode & 0o077 == 0
+    store.close()
+
+
+def test_a_locked_store_tells_no_name(tmp_path):
+    store = TemplateStore(f"sqlite:///{tmp_path}/f.db?timeout=0.1", TemplateCipher(KEY))
+    other = sqlite3.connect(tmp_path / "f.db", isolation_level=None)
+    other.execute("begin exclusive")
+    for act in (
+        lambda: store.put("ada", MODEL, TEMPLATES),
+        lambda: store.get("ada", MODEL),
+        lambda: store.forget("ada"),
+        lambda: store.log("authenticate", "ada", MODEL, "accepted"),
+    ):
+        with pytest.raises(StoreError, match="database is locked") as caught:
+            act()
+        assert "ada" not in str(caught.value)
+    other.close()
     store.close()
 
 

@@ -1,9 +1,15 @@
 import base64
 import io
+import sqlite3
 
 import httpx
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
+
+from serving.web.app import web_app
+from serving.web.served_model import ModelFacts
+from serving.web.session import Session
 
 
 @pytest.fixture
@@ -125,3 +131,38 @@ def test_other_sites_cannot_act_here(page_url):
     headers = httpx.get(page_url).headers
     assert "default-src 'self'" in headers["content-security-policy"]
     assert headers["cache-control"] == "no-store"
+
+
+def test_a_store_that_cannot_be_read_is_no_decision(page_url, tmp_path, face):
+    other = sqlite3.connect(tmp_path / "web.db", isolation_level=None)
+    other.execute("begin exclusive")
+    content = {"id": "ada", "photos": [text(face(1))]}
+    for action in ("authenticate", "enroll", "forget"):
+        answer = httpx.post(f"{page_url}/api/{action}", json=content, timeout=60)
+        assert answer.status_code == 503
+        assert set(answer.json()) == {"error"}
+        assert "ada" not in answer.text
+    other.close()
+
+
+def test_only_names_of_the_page_and_who_has_its_token():
+    session = Session("127.0.0.1", ["door.example"])
+    app = web_app(None, ModelFacts, session)
+    url = "http://127.0.0.1:8080"
+    with TestClient(app, base_url=url, follow_redirects=False) as browser:
+        assert browser.get("/").status_code == 403
+        assert browser.post("/api/forget", json={"id": "ada"}).status_code == 403
+        assert browser.get("/?token=guessed").status_code == 403
+        entered = browser.get(session.address(""))
+        assert (entered.status_code, entered.headers["location"]) == (303, "/")
+        cookie = entered.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert browser.get("/").status_code == 200
+        for host in ("localhost:8080", "127.0.0.1", "[::1]:8080", "DOOR.example"):
+            assert browser.get("/", headers={"host": host}).status_code == 200
+        for host in ("evil.example", "127.0.0.1.evil.example", "", "[", "door.example@evil"):
+            refused = browser.get("/", headers={"host": host})
+            assert refused.status_code == 421
+    # The token of one start is nothing to the next.
+    assert session.address("") != Session("127.0.0.1").address("")

@@ -10,6 +10,7 @@ import tensorflow as tf
 from striped_faces import SHAPE, config, stripes
 
 from components.decision.slope import logistic_score
+from components.exported_model import network_digest
 from components.trainer.comparison.comparisons import DistanceComparison
 from components.trainer.export import warmup
 from components.trainer.export.embedder import Embedder
@@ -64,7 +65,7 @@ def test_the_signatures_are_those_of_the_contract(exported):
     }
     decided = {"distance": tf.float32, "score": tf.float32, "same": tf.bool}
     assert found == {
-        "canvas": ({"image": (tf.string, [None])}, {"canvas": tf.string}),
+        "canvas": ({"image": (tf.string, [None])}, {"canvas": tf.string, "network": tf.string}),
         "embed": ({"image": (tf.string, [None])}, {"embedding": tf.float32}),
         "compare": (
             {
@@ -131,9 +132,12 @@ def undecided(model: SiameseModel, **options: Any) -> Verifier:
 
 
 def test_a_model_says_how_it_wants_its_faces(exported):
-    _, loaded, _ = exported
+    _, loaded, folder = exported
     asked = tf.constant(["", "whatever"])
     assert loaded.signatures["canvas"](image=asked)["canvas"].numpy().tolist() == [b"", b""]
+    # Which network it is, by what its own files say.
+    said = loaded.signatures["canvas"](image=asked)["network"].numpy().tolist()
+    assert said == [network_digest(folder).encode()] * 2
 
     model = SiameseModel(config(), SHAPE, 5)
     verifier = undecided(model, canvas=DLIB_150)
