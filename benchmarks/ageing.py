@@ -108,10 +108,13 @@ def whole_photos(
 
 
 def some_photos(photos: Photos, count: int) -> Photos:
-    """So many of the photos, person after person in a random order, and all pairs of them."""
+    """So many of the photos, at most three a person, of people at random, and all pairs of them."""
     people, index = np.unique(photos.identities, return_inverse=True)
-    order = np.random.default_rng(0).permutation(len(people))
-    rows = np.sort(np.argsort(order[index], kind="stable")[:count])
+    random = np.random.default_rng(0)
+    order = np.lexsort((random.random(len(index)), random.permutation(len(people))[index]))
+    begins = np.flatnonzero(np.r_[True, np.diff(index[order]) != 0])
+    place = np.arange(len(order)) - np.repeat(begins, np.diff(np.r_[begins, len(order)]))
+    rows = np.sort(order[place < 3][:count])
     a, b = np.triu_indices(len(rows), 1)
     return Photos(photos.root, photos.ids[rows], photos.identities[rows], a, b)
 

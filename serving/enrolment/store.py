@@ -192,7 +192,7 @@ class TemplateStore:
             self._check_key(connection)
             _delete(connection, identity, revision)
             generation = self._next_generation(connection, identity)
-            owner = {
+            owner: dict[str, Any] = {
                 "identity": identity,
                 "model": made_by.model,
                 "version": made_by.version,
