@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from components import features
 from components.section import Section
+from serving.limits import MAX_PIXELS
 
 
 class PairCounts(Section):
@@ -123,9 +124,21 @@ class DataConfig(Section):
         description="The run fails when a larger share of the images is quarantined, or of the "
         "pairs of a list left out because of it.",
     )
+    max_duplicates_between_splits: int = Field(
+        default=0,
+        ge=0,
+        description="The run fails when more photos are in two splits, byte for byte or encoded "
+        "anew: a model that was trained on a test photo knows it by heart.",
+    )
+    max_duplicates_between_people: int | None = Field(
+        default=None,
+        ge=0,
+        description="The run fails when more photos are under two people, one of whom is wrong; "
+        "`null` only lists them in the report.",
+    )
     # Pillow refuses to open what is beyond the upper bound.
     max_pixels: int = Field(
-        default=50_000_000,
+        default=MAX_PIXELS,
         ge=1,
         le=178_956_970,
         description="Larger images are quarantined: a decompression bomb is small on disk.",

@@ -18,8 +18,8 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.code_digest import code_digest
+from components.pair_example_gen import duplicates, kept_faces, records, reporting
 from components.pair_example_gen import images as image_files
-from components.pair_example_gen import kept_faces, records, reporting
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.kept_faces import KeptFaces
 from components.pair_example_gen.planning import Pairs, final_pairs, read_listed_pairs
@@ -73,11 +73,22 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             kept.clean()
         write = WriteImages(config, table.attribute_names, images_artifact.uri, kept)
         reports = self._write_images(splits, write)
-        quarantined = [row for report in reports for row in report["quarantined"]]
+        quarantined = [
+            *table.unusable,
+            *(row for report in reports for row in report["quarantined"]),
+        ]
         rotated = sum(report["rotated"] for report in reports)
-        total = sum(len(images) for images in splits.values())
+        total = len(table.unusable) + sum(len(images) for images in splits.values())
         reporting.check_quarantine(quarantined, total, config.max_quarantined)
         reporting.write_quarantine(images_artifact.uri, quarantined)
+        hashes = {
+            image_id: bytes.fromhex(code)
+            for report in reports
+            for image_id, code in report["hashes"]
+        }
+        found = duplicates.find_duplicates(splits, hashes)
+        reporting.write_duplicates(images_artifact.uri, found)
+        duplicates.check_duplicates(found, config)
         reporting.write_image_summary(
             images_artifact.uri, splits, quarantined, rotated, table.ignored
         )
@@ -149,9 +160,10 @@ class WriteImages(beam.DoFn):
         self._quarantined = beam.metrics.Metrics.counter("PairExampleGen", "images_quarantined")
 
     def process(self, shard: tuple[str, str, Sequence[Image]]) -> Iterator[dict[str, Any]]:
-        """Yields one report: quarantined (image id, identity, reason), and how many are rotated."""
+        """Yields one report: quarantined (image id, identity, reason), how many are rotated, and
+        the hashes of the usable ones (image id, hexadecimal)."""
         split, name, images = shard
-        report: dict[str, Any] = {"quarantined": [], "rotated": 0}
+        report: dict[str, Any] = {"quarantined": [], "rotated": 0, "hashes": []}
         records.write_shard(self.uri, split, name, self._examples(images, report))
         self._read.inc(len(images))
         self._quarantined.inc(len(report["quarantined"]))
@@ -192,6 +204,9 @@ class WriteImages(beam.DoFn):
                 report["quarantined"].append((image.image_id, image.identity, facts))
                 continue
             report["rotated"] += facts.rotated
+            code = duplicates.picture_hash(data)
+            if code is not None:
+                report["hashes"].append((image.image_id, code.hex()))
             yield records.image_example(image, data, facts, self._attribute_names)
 
 

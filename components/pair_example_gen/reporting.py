@@ -10,6 +10,7 @@ from typing import Any
 from absl import logging
 from tfx.utils import io_utils
 
+from components.pair_example_gen.duplicates import DUPLICATES_FILE, Duplicate, rows_of
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.planning import Pairs
 from components.pair_example_gen.sources import Image
@@ -54,6 +55,20 @@ def write_quarantine(uri: str, quarantined: Sequence[Quarantined]) -> None:
     writer.writerow(["image_id", "identity", "reason"])
     writer.writerows(sorted(map(tuple, quarantined)))
     io_utils.write_string_file(f"{uri}/{QUARANTINE_FILE}", text.getvalue())
+
+
+def write_duplicates(uri: str, duplicates: Sequence[Duplicate]) -> None:
+    """Writes which photos are under two people or in two splits, the most alike first."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows_of(duplicates))
+    io_utils.write_string_file(f"{uri}/{DUPLICATES_FILE}", text.getvalue())
+    if duplicates:
+        logging.warning(
+            "%d photos are under two people or in two splits, such as %s; all are in %s",
+            len(duplicates),
+            duplicates[0].told(),
+            DUPLICATES_FILE,
+        )
 
 
 def write_image_summary(

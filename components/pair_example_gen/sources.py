@@ -5,7 +5,7 @@ Standard library only, so that a pipeline can be defined without waiting for num
 
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,14 @@ from components import features
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.tables import local_path, read_rows
+from serving.names import one_name
 
 UNKNOWN = "unknown"  # An attribute that the image list leaves empty.
+
+# Why something is quarantined before any image is opened.
+UNREADABLE_FOLDER = "a folder that may not be read"
+ENDLESS = "a link to a folder above it"
+NO_TEXT = "its name is no text (UTF-8)"
 
 # Files with another suffix are not taken for images. What is neither JPEG nor PNG inside is
 # quarantined later, by its content: a forgotten .webp must not vanish without a word.
@@ -52,11 +58,14 @@ class ImageTable:
       attribute_names: The image list's columns besides image, identity and split.
       images: One entry an image.
       ignored: How many files below the root do not have the name of an image.
+      unusable: What cannot be read or named: place below the root, identity and reason, as in the
+        quarantine. What is no text there is written out in ASCII.
     """
 
     attribute_names: tuple[str, ...]
     images: tuple[Image, ...]
     ignored: int = 0
+    unusable: tuple[tuple[str, str, str], ...] = ()
 
 
 def read_images(config: DataConfig) -> ImageTable:
@@ -90,7 +99,8 @@ def attribute_names(config: DataConfig) -> list[str]:
 
 def _from_folders(root: Path) -> ImageTable:
     loose, ignored, images = [], 0, []
-    for parts in _walk(root, ()):
+    unusable: list[tuple[str, str, str]] = []
+    for parts in _walk(root, (), unusable):
         if posixpath.splitext(parts[-1])[1].lower() not in _IMAGE_SUFFIXES:
             ignored += 1
         elif len(parts) == 1:
@@ -107,30 +117,75 @@ def _from_folders(root: Path) -> ImageTable:
             f"no images below {root} ({ignored} other files); expected are <identity>/<image> with "
             "one of the suffixes .jpg .jpeg .png"
         )
-    return ImageTable((), tuple(sorted(images, key=lambda image: image.image_id)), ignored)
+    _check_twins(root, {image.identity for image in images})
+    images.sort(key=lambda image: image.image_id)
+    return ImageTable((), tuple(images), ignored, tuple(sorted(unusable)))
+
+
+def _check_twins(root: Path, names: Iterable[str]) -> None:
+    """Refuses two folders whose names look alike: are they one person, or two?"""
+    seen: dict[str, str] = {}
+    for name in sorted(names):
+        twin = seen.setdefault(one_name(name), name)
+        if twin != name:
+            raise DataError(
+                f"the folders {twin!a} and {name!a} in {root} are two spellings of one "
+                "name; put the photos of one person into one folder, or tell two apart"
+            )
 
 
 def _walk(
-    root: Path, below: tuple[str, ...], above: tuple[str, ...] = ()
+    root: Path,
+    below: tuple[str, ...],
+    unusable: list[tuple[str, str, str]],
+    above: tuple[str, ...] = (),
 ) -> Iterator[tuple[str, ...]]:
-    """The parts of the path of every visible file below a folder; follows links to folders."""
+    """The parts of the path of every visible file below a folder; follows links to folders.
+
+    What cannot be looked into is added to ``unusable``, and the rest goes on.
+    """
+
+    def refuse(parts: tuple[str, ...], reason: str) -> None:
+        place = "/".join(parts)
+        if not _is_text(place):
+            place = ascii(place)[1:-1]
+        unusable.append((place, place.partition("/")[0], reason))
+
     folder = os.path.join(root, *below)
     real = os.path.realpath(folder)
     if real in above:
-        raise DataError(f"{folder} links to {real}, a folder above it; remove the link")
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.startswith("."):
-                continue
-            if not entry.name.isprintable():
-                # Also what no text encoding can hold: such a name reads as lone surrogates.
-                raise DataError(
-                    f"{entry.name!r} in {folder} holds unprintable characters; rename it"
-                )
-            if entry.is_dir():
-                yield from _walk(root, (*below, entry.name), (*above, real))
-            else:
-                yield (*below, entry.name)
+        refuse(below, ENDLESS)
+        return
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except PermissionError:
+        if not below:
+            raise DataError(f"the folder {root} may not be read; change its mode") from None
+        refuse(below, UNREADABLE_FOLDER)
+        return
+    for entry in found:
+        parts = (*below, entry.name)
+        if entry.name.startswith("."):
+            continue
+        if not _is_text(entry.name):
+            refuse(parts, NO_TEXT)
+        elif _is_folder(entry):
+            yield from _walk(root, parts, unusable, (*above, real))
+        else:
+            yield parts
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # such as a link to itself
+        return False
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down: bytes that are no UTF-8 read as lone surrogates."""
+    return not any("\ud800" <= each <= "\udfff" for each in name)
 
 
 def _from_list(path: Path, need_split: bool) -> ImageTable:
@@ -144,6 +199,7 @@ def _from_list(path: Path, need_split: bool) -> ImageTable:
         )
     images: list[Image] = []
     seen: dict[str, int] = {}
+    spellings: dict[str, str] = {}
     for line, row in rows:
         place = f"{path}, line {line}"
         if len(row) != len(header):
@@ -153,7 +209,9 @@ def _from_list(path: Path, need_split: bool) -> ImageTable:
             )
         value = dict(zip(header, row, strict=True))
         image_id = clean_image_id(value["image"], place)
-        if not value["identity"]:
+        # Two spellings that look alike are one person.
+        identity = spellings.setdefault(one_name(value["identity"]), value["identity"])
+        if not one_name(identity):
             raise DataError(f"{place}: {image_id!r} has no identity; say who is shown")
         if image_id in seen:
             raise DataError(
@@ -165,7 +223,7 @@ def _from_list(path: Path, need_split: bool) -> ImageTable:
         if need_split and split not in features.SPLITS:
             raise DataError(f"{place}: split {split!r}; give one of {', '.join(features.SPLITS)}")
         attributes = tuple(value[name] or UNKNOWN for name in names)
-        images.append(Image(image_id, value["identity"], attributes, split))
+        images.append(Image(image_id, identity, attributes, split))
     if not images:
         raise DataError(f"{path} has a header and no rows; list an image in each row")
     return ImageTable(tuple(names), tuple(images))

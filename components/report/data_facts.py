@@ -17,6 +17,7 @@ _MEASURES = (
     (features.SHARPNESS, "sharpness"),
 )
 _QUARANTINED_SHOWN = 10
+_DUPLICATES_SHOWN = 20
 _VALUES_SHOWN = 8
 
 
@@ -29,9 +30,11 @@ def read_counts(images: str | Path, pairs: str | Path) -> dict[str, Any]:
     """
     of_images = json.loads((Path(images) / "summary.json").read_text(encoding="utf-8"))
     of_pairs = json.loads((Path(pairs) / "summary.json").read_text(encoding="utf-8"))
-    with (Path(images) / "quarantine.csv").open(encoding="utf-8", newline="") as file:
-        quarantine = list(csv.DictReader(file))
+    quarantine = _rows_of(Path(images) / "quarantine.csv")
+    duplicates = _rows_of(Path(images) / "duplicates.csv")
     return {
+        "duplicates": duplicates[:_DUPLICATES_SHOWN],
+        "all_duplicates": len(duplicates),
         "splits": {
             split: {**counts, "pair_sets": of_pairs["splits"].get(split, {})}
             for split, counts in of_images["splits"].items()
@@ -42,6 +45,13 @@ def read_counts(images: str | Path, pairs: str | Path) -> dict[str, Any]:
         "exif_rotated": of_images["exif_rotated"],
         "ignored": of_images["other_files_ignored"],
     }
+
+
+def _rows_of(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():  # artifacts of an earlier release have no duplicates
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def read_findings(verdicts: dict[str, str | Path]) -> list[dict[str, Any]]:

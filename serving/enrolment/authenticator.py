@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 
-from faces.names import one_name
 from serving.client.calls import ImageSource
 from serving.client.client import Client
 from serving.enrolment.errors import EnrolmentError, ModelChangedError, NotEnrolledError
@@ -16,6 +15,7 @@ from serving.enrolment.gallery import EXACT_NUMBERS
 from serving.enrolment.live_gallery import LiveGallery
 from serving.enrolment.open_set import SAME_FROM, Acceptance, acceptance
 from serving.enrolment.store import ModelVersion, TemplateStore
+from serving.names import one_name
 
 _LOG = logging.getLogger(__name__)
 # How many of the nearest identities the model itself compares, nearest first: to begin with, at

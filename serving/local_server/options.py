@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from serving.limits import MAX_PIXELS
+
 
 @dataclass(frozen=True)
 class Batching:
@@ -53,7 +55,7 @@ class Limits:
     """
 
     max_body_bytes: int = 64 * 2**20
-    max_image_pixels: int = 25_000_000
+    max_image_pixels: int = MAX_PIXELS
     head_timeout_s: float = 30.0
     body_timeout_s: float = 30.0
     request_timeout_s: float = 30.0

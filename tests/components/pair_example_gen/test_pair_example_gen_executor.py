@@ -108,7 +108,7 @@ def test_images_and_sampled_pairs(tmp_path, root):
     # Nothing unfinished is left behind.
     assert {name.split("/")[1] for name in files(images)} == {
         *("Split-train", "Split-val", "Split-test"),
-        *("quarantine.csv", "summary.json"),
+        *("duplicates.csv", "quarantine.csv", "summary.json"),
     }
 
 
@@ -238,12 +238,12 @@ def photo_of(face, turn=0):
 
 def test_faces_are_found_and_aligned(tmp_path):
     """Photos of rooms become the face alone, however the camera was held; the rest is named."""
-    drawn = [draw_face(seed=0, identity=9, index=index, size=240) for index in range(2)]
-    for identity in "abcdefgh":
+    drawn = [draw_face(seed=0, identity=identity, index=0, size=240) for identity in range(9, 17)]
+    for identity, face in zip("abcdefgh", drawn, strict=True):
         folder = tmp_path / "photos" / identity
         folder.mkdir(parents=True)
-        (folder / "upright.jpg").write_bytes(photo_of(drawn[0]))
-        (folder / "sideways.jpg").write_bytes(photo_of(drawn[0], turn=1))
+        (folder / "upright.jpg").write_bytes(photo_of(face))
+        (folder / "sideways.jpg").write_bytes(photo_of(face, turn=1))
     flat = io.BytesIO()
     PIL.Image.new("RGB", (300, 300), (120, 140, 160)).save(flat, "WEBP")
     (tmp_path / "photos" / "a" / "wall.webp").write_bytes(flat.getvalue())
@@ -277,3 +277,30 @@ def test_faces_are_found_and_aligned(tmp_path):
     assert eye.min() < cheek - 40
     assert {row["width"] for row in rows} == {150}
     assert len(read(pairs, "train")) > 0
+
+
+def test_a_photo_in_two_splits_ends_the_run_and_is_listed_where_it_may_be(tmp_path):
+    root, rows = tmp_path / "faces", ["image,identity,split"]
+    random = np.random.default_rng(0)
+    for identity, split in zip("abcdef", ("train", "val", "test") * 2, strict=True):
+        (root / identity).mkdir(parents=True)
+        for name in ("1.png", "2.png"):
+            noise = random.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+            photo = PIL.Image.fromarray(noise).resize((96, 96), PIL.Image.Resampling.BICUBIC)
+            photo.save(root / identity / name)
+            rows.append(f"{identity}/{name},{identity},{split}")
+    # A photo of a, who is in train, becomes one of f, who is in test.
+    PIL.Image.open(root / "a" / "1.png").save(root / "f" / "2.png", "JPEG", quality=50)
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    options = {
+        "align": "none",
+        "images": str(root),
+        "image_list": str(tmp_path / "list.csv"),
+        "split": "given",
+    }
+    with pytest.raises(DataError, match=r"a/1.png \(a, train\) and f/2.png \(f, test\)"):
+        run(DataConfig(**options), tmp_path / "refused")
+    run(DataConfig(**options, max_duplicates_between_splits=1), tmp_path / "taken")
+    [header, row] = (tmp_path / "taken/images/duplicates.csv").read_text().splitlines()
+    assert header == "image_a,identity_a,split_a,image_b,identity_b,split_b,bits"
+    assert row.startswith("a/1.png,a,train,f/2.png,f,test,")

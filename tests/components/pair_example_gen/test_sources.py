@@ -1,5 +1,8 @@
 """Folders and image lists, and what is said about broken ones."""
 
+import errno
+import os
+
 import pytest
 
 from components.pair_example_gen.config import DataConfig
@@ -45,13 +48,6 @@ def test_links_to_folders_and_dangling_links_are_seen(tmp_path, root):
     (root / "bob" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     images = read_images(DataConfig(images=str(root))).images
     assert [image.image_id for image in images] == ["ann/1.jpg", "bob/gone.jpg"]
-
-
-def test_a_link_to_a_folder_above_is_an_error(root):
-    touch(root, "ann/1.jpg")
-    (root / "ann" / "loop").symlink_to(root, target_is_directory=True)
-    with pytest.raises(DataError, match=r"ann/loop links to .*faces, a folder above it; remove"):
-        read_images(DataConfig(images=str(root)))
 
 
 def test_loose_images_are_an_error(root):
@@ -157,3 +153,57 @@ def test_a_split_column_is_no_matter_when_splits_are_hashed(tmp_path, root):
 def test_given_splits_need_a_list():
     with pytest.raises(ValueError, match="split is 'given' and there is no image_list"):
         DataConfig(images="faces", split="given")
+
+
+def test_names_that_other_systems_make_are_handled_or_set_aside(root):
+    names = [
+        "Screenshot at 10.22.33\u202fAM.png",
+        "\U0001f469\u200d\U0001f680.jpg",
+        "two\nlines.jpg",
+        "Icon\r",
+    ]
+    for name in names:
+        touch(root, f"ann/{name}")
+    with open(os.fsencode(root / "ann") + b"/caf\xe9.jpg", "wb"):
+        pass
+    (root / "ann" / "self.jpg").symlink_to("self.jpg")
+    touch(root, "bob/1.jpg")
+    (root / "bob" / "loop").symlink_to(root, target_is_directory=True)
+    table = read_images(DataConfig(images=str(root)))
+    found = [image.image_id for image in table.images]
+    # Icon\r, a Mac's picture of a folder, has no image's suffix.
+    assert found == sorted([*(f"ann/{name}" for name in names[:3]), "ann/self.jpg", "bob/1.jpg"])
+    assert table.ignored == 1
+    assert table.unusable == (
+        (r"ann/caf\udce9.jpg", "ann", "its name is no text (UTF-8)"),
+        ("bob/loop", "bob", "a link to a folder above it"),
+    )
+
+
+def test_a_folder_that_may_not_be_read_is_set_aside(root, monkeypatch):
+    touch(root, "ann/1.jpg", "bob/2.jpg")
+    scandir = os.scandir
+
+    def refused(folder):
+        if str(folder).endswith("bob"):
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return scandir(folder)
+
+    # Root may read everything, and tests may run as root.
+    monkeypatch.setattr(os, "scandir", refused)
+    table = read_images(DataConfig(images=str(root)))
+    assert [image.image_id for image in table.images] == ["ann/1.jpg"]
+    assert table.unusable == (("bob", "bob", "a folder that may not be read"),)
+
+
+@pytest.mark.parametrize("twin", ["Zoe\u0308", "Zo\u00eb\u200b", "\u200eZo\u00eb"])
+def test_twins_of_a_name_are_told_apart_by_nobody(tmp_path, root, twin):
+    touch(root, "Zo\u00eb/1.jpg", f"{twin}/2.jpg")
+    with pytest.raises(DataError, match="two spellings of one name") as caught:
+        read_images(DataConfig(images=str(root)))
+    assert ascii("Zo\u00eb") in str(caught.value)
+    assert ascii(twin) in str(caught.value)
+    # In a list they are one name, as it is written first.
+    text = f"image,identity\na.jpg,Zo\u00eb\nb.jpg,{twin}\n"
+    table = read_images(listed(tmp_path, root, text))
+    assert [image.identity for image in table.images] == ["Zo\u00eb", "Zo\u00eb"]
