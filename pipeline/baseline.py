@@ -10,13 +10,18 @@ import ml_metadata as mlmd
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.io import fileio
+from tfx.utils import path_utils
+
+from components.progress import say
 
 
 class BlessedBeforeStrategy(ResolverStrategy):
     """Resolves ``model`` to the newest blessed model that is older than ``candidate``.
 
     Inputs: ``candidate`` and ``model`` (Model), ``model_blessing`` (ModelBlessing). Where no older
-    model was blessed, ``model`` and ``model_blessing`` resolve to nothing.
+    model was blessed, ``model`` and ``model_blessing`` resolve to nothing. A model whose folder is
+    gone is passed over, with a line that says so.
     """
 
     def resolve_artifacts(
@@ -35,9 +40,18 @@ class BlessedBeforeStrategy(ResolverStrategy):
         older = [
             model for model in input_dict["model"] if model.id < candidate and model.id in blessings
         ]
-        baseline = max(older, key=lambda model: model.id, default=None)
+        there = [model for model in older if _is_there(model)]
+        baseline = max(there, key=lambda model: model.id, default=None)
+        gone = [model.uri for model in older if baseline is None or model.id > baseline.id]
+        if gone:
+            instead = f"the next older one, {baseline.uri}" if baseline else "none: no baseline"
+            say(f"the last blessed model is gone ({', '.join(sorted(gone))}); taken is {instead}")
         return {
             "candidate": input_dict["candidate"],
             "model": [baseline] if baseline else [],
             "model_blessing": [blessings[baseline.id]] if baseline else [],
         }
+
+
+def _is_there(model: types.Artifact) -> bool:
+    return not model.uri or fileio.exists(path_utils.serving_model_path(model.uri))

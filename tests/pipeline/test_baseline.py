@@ -1,5 +1,7 @@
 """Which model is the baseline, on hand-made histories."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,3 +84,33 @@ def test_without_a_candidate_there_is_no_baseline() -> None:
     given = {"candidate": [], "model": [model(1)], "model_blessing": [blessing(2, 1, True)]}
     found = BlessedBeforeStrategy().resolve_artifacts(None, given)
     assert found == {"candidate": [], "model": [], "model_blessing": []}
+
+
+def test_a_model_whose_folder_is_gone_is_passed_over_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = [model(number) for number in (1, 3, 5)]
+    for each in models:
+        each.uri = str(tmp_path / str(each.id))
+        (tmp_path / str(each.id) / "Format-Serving").mkdir(parents=True)
+    given = {
+        "candidate": [model(7)],
+        "model": models,
+        "model_blessing": [blessing(2 * each.id, each.id, True) for each in models],
+    }
+
+    def baseline() -> tuple[list[int], str]:
+        found = BlessedBeforeStrategy().resolve_artifacts(None, given)
+        return [each.id for each in found["model"]], capsys.readouterr().err
+
+    assert baseline() == ([5], "")
+    shutil.rmtree(tmp_path / "5")
+    found, said = baseline()
+    assert found == [3]
+    assert f"the last blessed model is gone ({tmp_path}/5)" in said
+    assert f"the next older one, {tmp_path}/3" in said
+    for name in ("1", "3"):
+        shutil.rmtree(tmp_path / name)
+    found, said = baseline()
+    assert found == []
+    assert "no baseline" in said

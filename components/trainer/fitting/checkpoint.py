@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from components.progress import say
 from serving.whole_file import whole_file
 
 _STATE = "state.npz"
@@ -48,14 +51,24 @@ class Checkpoint:
         self._folder = Path(folder) if folder else None
 
     def progress(self) -> Progress:
-        """The progress of the training that was stopped, or a fresh one."""
+        """The progress of the training that was stopped, or a fresh one.
+
+        A state that cannot be read is said and deleted: the training begins anew.
+        """
         path = self._path
         if path is None or not path.is_file():
             return Progress()
-        with np.load(path, allow_pickle=False) as state:
-            meta = json.loads(str(state["progress"]))
-            best = [state[f"best_{index}"] for index in range(meta.pop("kept"))]
-        return Progress(best=best, **meta)
+        try:
+            with np.load(path, allow_pickle=False) as state:
+                # The archive has a checksum of each array, which reading compares.
+                arrays = {name: state[name] for name in state.files}
+            meta = json.loads(str(arrays["progress"]))
+            best = [arrays[f"best_{index}"] for index in range(meta.pop("kept"))]
+            return Progress(best=best, **meta)
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            say(f"the state of a stopped training cannot be read ({error}); it begins anew: {path}")
+            path.unlink()
+            return Progress()
 
     def restore(self, model: keras.Model, with_optimizer: bool) -> None:
         """Gives a model, and its optimizer, the state that was saved.
