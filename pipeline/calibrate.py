@@ -57,9 +57,11 @@ def run(given: argparse.Namespace) -> int:
       ValueError: Something cannot be used; the message says what and why.
     """
     from components.exported_model import DECISION_FILE, network_of, read_record
+    from serving.manifest import verify_manifest
     from serving.versions import newest_version
 
     model = newest_version(given.model)
+    verify_manifest(model)
     network, before = network_of(model), read_record(model, DECISION_FILE)
     config = decision_config(given, before)
 

@@ -113,6 +113,10 @@ GROUPS: Final[Mapping[str, Mapping[str, Command]]] = {
         "new-key": Command(
             "Print a new key for the template store.", "serving.commands.people:new_key"
         ),
+        "new-signing-key": Command(
+            "Write the keys that pushed models are signed and checked with.",
+            "serving.commands.people:new_signing_key",
+        ),
         "change-key": Command(
             "Encrypt all templates with another key.", "serving.commands.people:change_key"
         ),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from faces.record import canvas_of
+from serving.manifest import verify_manifest
 from serving.sent_photos import ImageSource, send_photo
 from serving.versions import newest_version
 
@@ -61,6 +62,7 @@ class LocalModel:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = newest_version(Path(folder))
+        verify_manifest(self.folder)
         self.canvas = canvas_of(self.folder)
         self.decision = decision_of(self.folder)
         import tensorflow as tf

@@ -15,10 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from serving.manifest import MANIFEST, SIGNATURE, write_manifest
 from serving.versions import SAVED_MODEL, versions_in
 
 _PARTIAL: Final = ".partial-"
 _LOCK: Final = ".push.lock"
+_FOLDER_MODE: Final = 0o755
+_FILE_MODE: Final = 0o644
 _TAKEN: Final = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
 
 
@@ -72,6 +75,11 @@ def push(model: Path, base: Path, now: int) -> Path:
         partial = base / f"{_PARTIAL}{uuid.uuid4().hex}"
         try:
             _copy(model, partial)
+            for path in write_manifest(partial):
+                path.chmod(_FILE_MODE)
+                path.parent.chmod(_FOLDER_MODE)
+                _flush(path)
+                _flush(path.parent)
             return _claim(partial, base, max(now, newest + 1))
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -103,12 +111,14 @@ def _alone(base: Path) -> Iterator[None]:
 
 def _copy(source: Path, target: Path) -> None:
     target.mkdir()
+    # A server may be another user than the one who trained, whatever that one's umask.
+    target.chmod(_FOLDER_MODE)
     for entry in sorted(source.iterdir()):
         if entry.is_dir():
             _copy(entry, target / entry.name)
         else:
-            # Contents only: a server may be another user than the one who trained.
             shutil.copyfile(entry, target / entry.name)
+            (target / entry.name).chmod(_FILE_MODE)
             _flush(target / entry.name)
     _flush(target)
 
@@ -123,4 +133,6 @@ def _flush(path: Path) -> None:
 
 
 def _files(folder: Path) -> set[Path]:
-    return {path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir()}
+    found = {path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir()}
+    # What a push adds is not the model.
+    return found - {MANIFEST, SIGNATURE}

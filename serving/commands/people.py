@@ -71,6 +71,12 @@ def new_key(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_new_key)
 
 
+def new_signing_key(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of ``faceauth new-signing-key``."""
+    parser.add_argument("folder", type=Path, help="where signing.pem and verifying.pem are written")
+    parser.set_defaults(run=_new_signing_key)
+
+
 def change_key(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``faceauth change-key``."""
     parser.add_argument(
@@ -188,6 +194,24 @@ def _change_key(given: argparse.Namespace) -> int:
     finally:
         store.close()
     print(f"{count} templates open with the new key alone; keep it in FACEAUTH_TEMPLATE_KEY")
+    return YES
+
+
+def _new_signing_key(given: argparse.Namespace) -> int:
+    from serving.manifest import SIGNING_KEY, VERIFYING_KEY, new_signing_key
+
+    signing, verifying = (given.folder / name for name in ("signing.pem", "verifying.pem"))
+    private, public = new_signing_key()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    # Neither replaces a key that is there.
+    with open(os.open(signing, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(private)
+    with verifying.open("xb") as file:
+        file.write(public)
+    print(
+        f"{SIGNING_KEY}={signing.absolute()}    where models are pushed; tell it to nobody\n"
+        f"{VERIFYING_KEY}={verifying.absolute()}    where they are loaded"
+    )
     return YES
 
 

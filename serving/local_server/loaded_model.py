@@ -20,12 +20,14 @@ from serving.local_server.tensors import (
     check_inputs,
     signature_from_def,
 )
+from serving.manifest import verify_manifest
 
 _LOG = logging.getLogger(__name__)
 
 DEFAULT_SIGNATURE: Final = "serving_default"
 WARMUP_FILE: Final = Path("assets.extra", "tf_serving_warmup_requests")
 _SERVE: Final = "serve"
+_LOG = logging.getLogger(__name__)
 # TensorFlow adds the node and the function to a message; they tell a client nothing.
 _GRAPH_DETAILS: Final = re.compile(r"\s*\[\[\{\{node .*|\s*\[Op:.*", re.DOTALL)
 
@@ -38,11 +40,14 @@ class LoadedModel:
 
     Raises:
         OSError: There is no readable SavedModel in ``path``.
+        ManifestError: It is not what was pushed.
         ValueError: It has no signature to serve, or a warm-up request fails.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if not verify_manifest(path):
+            _LOG.info("%s has no manifest: whether it is what was pushed is not known", path)
         self.signature_defs: dict[str, SignatureDef] = _signature_defs(path)
         self.signatures: dict[str, Signature] = {
             name: signature_from_def(name, definition)

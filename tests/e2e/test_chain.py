@@ -26,6 +26,7 @@ import numpy as np
 import pytest
 import tiny_faces
 
+from components.exported_model import NETWORK_KEY
 from pipeline.config import PROJECT, PipelineConfig, load_config
 from pipeline.launcher.records import RunRecord, last_run
 
@@ -449,7 +450,9 @@ def test_other_test_data_changes_neither_the_threshold_nor_a_weight(
     assert decision == other_decision
     assert weights.keys() == other_weights.keys()
     for name, value in weights.items():
-        np.testing.assert_array_equal(value, other_weights[name], err_msg=name)
+        # The graph is in the digest, and TensorFlow names its functions anew each time.
+        if name != NETWORK_KEY:
+            np.testing.assert_array_equal(value, other_weights[name], err_msg=name)
 
 
 def test_another_objective_trains_nothing_and_changes_the_decision_alone(

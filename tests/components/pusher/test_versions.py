@@ -143,8 +143,9 @@ def test_an_error_at_any_file_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_kill_at_any_point_leaves_nothing_or_a_whole_version(tmp_path):
     source, base = model(tmp_path / "a", "a"), tmp_path / "base"
-    # Four files, two folders and the version's own are flushed before it is shown; then the base.
-    before = 7
+    # Four files, two folders and the version itself are flushed before it is shown, the manifest
+    # and its folder too; last the base.
+    before = 9
     for point in range(1, before + 2):
         command = [sys.executable, "-c", KILLED, str(source), str(base), str(point)]
         assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGKILL
