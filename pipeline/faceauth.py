@@ -198,9 +198,10 @@ def command_parser(name: str) -> argparse.ArgumentParser:
 def overview() -> str:
     """The commands by group, with what they do."""
     lines = ["usage: faceauth COMMAND ...", "", "Face verification with Siamese networks."]
+    width = max(map(len, COMMANDS))
     for group, commands in GROUPS.items():
         lines += ["", f"{group}:"]
-        lines += [f"  {name:<13} {command.text}" for name, command in commands.items()]
+        lines += [f"  {name:<{width}}  {command.text}" for name, command in commands.items()]
     return "\n".join([*lines, "", _EPILOG])
 
 
