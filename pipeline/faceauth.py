@@ -95,7 +95,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Command]]] = {
             "pipeline.calibrate:arguments",
         ),
         "ten-fold": Command(
-            "Measure accuracy by LFW's View 2: over folds, each with a threshold from the others.",
+            "Measure accuracy by LFW's View 2: folds, each with the others' threshold.",
             "pipeline.commands:ten_fold",
         ),
     },

@@ -59,7 +59,7 @@ class GrpcTransport:
             response = self._predict(request, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _error(self._endpoint, error) from error
-        return _outputs(response)
+        return _outputs(self._endpoint, response)
 
     def status(self, timeout_s: float) -> list[VersionState]:
         """Returns the model's versions on the server."""
@@ -68,7 +68,7 @@ class GrpcTransport:
             response = self._status(request, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _error(self._endpoint, error) from error
-        return _states(response)
+        return _states(self._endpoint, response)
 
     def close(self) -> None:
         """Closes the connection."""
@@ -101,7 +101,7 @@ class AsyncGrpcTransport:
             response = await self._predict(request, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _error(self._endpoint, error) from error
-        return _outputs(response)
+        return _outputs(self._endpoint, response)
 
     async def status(self, timeout_s: float) -> list[VersionState]:
         """Returns the model's versions on the server."""
@@ -110,7 +110,7 @@ class AsyncGrpcTransport:
             response = await self._status(request, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _error(self._endpoint, error) from error
-        return _states(response)
+        return _states(self._endpoint, response)
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -150,11 +150,15 @@ def _request(endpoint: Endpoint, call: Call) -> PredictRequest:
     return request
 
 
-def _outputs(response: PredictResponse) -> Tensors:
+def _outputs(endpoint: Endpoint, response: PredictResponse | None) -> Tensors:
+    if response is None:
+        raise _ended(endpoint)
     return {name: array_from_proto(proto) for name, proto in response.outputs.items()}
 
 
-def _states(response: GetModelStatusResponse) -> list[VersionState]:
+def _states(endpoint: Endpoint, response: GetModelStatusResponse | None) -> list[VersionState]:
+    if response is None:
+        raise _ended(endpoint)
     return [
         VersionState(
             one.version,
@@ -163,6 +167,11 @@ def _states(response: GetModelStatusResponse) -> list[VersionState]:
         )
         for one in response.model_version_status
     ]
+
+
+def _ended(endpoint: Endpoint) -> ServingError:
+    # gRPC gives None for a response when the deadline passes between its status and its message.
+    return error_for(endpoint.url, "DEADLINE_EXCEEDED", "the call ended before its answer was read")
 
 
 def _error(endpoint: Endpoint, error: grpc.RpcError) -> ServingError:
