@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install what some tests drive, where apt and root are at hand: Chromium for the pages, PostgreSQL for
-# the template store. Optional: without one of them its tests are skipped, and say so.
+# the template store, git for what a report says of the code. Optional: without one of them its tests are skipped, and say so.
 set -euo pipefail
 
 browser() { { command -v chromium || command -v chromium-browser; } && command -v chromedriver; }
@@ -10,6 +10,7 @@ skip() { printf '  %s: its tests will be skipped\n' "$*" >&2; exit 0; }
 wanted=()
 browser >/dev/null || wanted+=(chromium chromium-driver)
 database >/dev/null || wanted+=(postgresql)
+command -v git >/dev/null || wanted+=(git)
 [ "${#wanted[@]}" -gt 0 ] || exit 0
 command -v apt-get >/dev/null || skip "no apt-get here to install ${wanted[*]}"
 [ "$(id -u)" = 0 ] || skip "it takes root to install ${wanted[*]}"

@@ -8,11 +8,12 @@ sigstore's ``model-signing`` would be the usual tool; its dependencies need urll
 1.16 excludes.
 """
 
-import hashlib
 import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from serving.file_digests import differences, file_digests
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -44,7 +45,12 @@ def write_manifest(model: Path) -> list[Path]:
         ManifestError: The key cannot be used.
     """
     key = _private_key()
-    content = json.dumps({"sha256": _digests(model)}, indent=2, sort_keys=True).encode() + b"\n"
+    content = (
+        json.dumps(
+            {"sha256": file_digests(model, but=(MANIFEST, SIGNATURE))}, indent=2, sort_keys=True
+        ).encode()
+        + b"\n"
+    )
     path = model / MANIFEST
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
@@ -80,19 +86,10 @@ def verify_manifest(model: Path) -> bool:
         assert isinstance(listed, dict)
     except (ValueError, KeyError, TypeError, AssertionError):
         raise ManifestError(f"{path} is no manifest; push the model again") from None
-    found = _digests(model)
-    wrong = [
-        *(
-            f"{name} was changed"
-            for name in listed
-            if name in found and found[name] != listed[name]
-        ),
-        *(f"{name} is missing" for name in listed if name not in found),
-        *(f"{name} was added" for name in found if name not in listed),
-    ]
+    wrong = differences(listed, file_digests(model, but=(MANIFEST, SIGNATURE)))
     if wrong:
         raise ManifestError(
-            f"{model} is not what was pushed: {', '.join(sorted(wrong))}; push the model again"
+            f"{model} is not what was pushed: {', '.join(wrong)}; push the model again"
         )
     return True
 
@@ -110,18 +107,8 @@ def new_signing_key() -> tuple[bytes, bytes]:
     )
 
 
-def _digests(model: Path) -> dict[str, str]:
-    digests = {}
-    for path in sorted(model.rglob("*")):
-        name = path.relative_to(model)
-        if path.is_dir() or name in (MANIFEST, SIGNATURE):
-            continue
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(2**20):
-                digest.update(block)
-        digests[name.as_posix()] = digest.hexdigest()
-    return digests
+def _content(digests: dict[str, str]) -> bytes:
+    return json.dumps({"sha256": digests}, indent=2, sort_keys=True).encode() + b"\n"
 
 
 def _check_signature(model: Path, content: bytes, key: "Ed25519PublicKey") -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -13,9 +14,10 @@ from rich.console import Console
 
 from pipeline.errors import CommandError
 from pipeline.launcher import tfx_cli
+from pipeline.launcher.checksums import keep_checksums, set_aside_newest, set_aside_used
 from pipeline.launcher.display import duration, make_display
 from pipeline.launcher.failure import last_error
-from pipeline.launcher.records import RunRecord, Watch, last_run
+from pipeline.launcher.records import RunRecord, Watch, last_run, wait_until_free
 from pipeline.launcher.report import REPORT_FOLDER, NoReportError, assemble
 from pipeline.launcher.steps import START, State, Steps
 from pipeline.launcher.summary import outcome_lines, short_path
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _REGISTER: Final = "tfx pipeline create"
 _LAST_LINES: Final = 8
+_ROOM_FOR_A_LOG: Final = 2**16  # Bytes.
 
 
 class RunError(CommandError):
@@ -52,8 +55,11 @@ def run_pipeline(
     Raises:
         RunError: A component failed, or another run of this pipeline is going on.
     """
-    began = time.time()
+    began = time.monotonic()
     with _only_run(config) as lock:
+        wait_until_free(config.metadata_path, lambda text: _say(console, text))
+        for sentence in set_aside_newest(config.root):
+            _say(console, sentence)
         log = config.root / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
         log.parent.mkdir(exist_ok=True)
         log.touch()
@@ -73,14 +79,16 @@ def run_pipeline(
                     stopped = isinstance(error, KeyboardInterrupt)
                     steps.end(State.STOPPED if stopped else State.FAILED)
                     raise
+                finally:
+                    _keep_checksums(config)
         except KeyboardInterrupt:
             _say(
                 console,
-                f"Stopped after {duration(time.time() - began)}. What finished is kept: the same "
-                f"command goes on from there. Log: {short_path(log)}",
+                f"Stopped after {duration(time.monotonic() - began)}. What finished is kept: the "
+                f"same command goes on from there. Log: {short_path(log)}",
             )
             raise
-    _say(console, f"Total {duration(time.time() - began)}\n")
+    _say(console, f"Total {duration(time.monotonic() - began)}\n")
     _say_outcome(record, console)
     # A copy of the report, with what each component took, where it is easily found.
     with contextlib.suppress(NoReportError):
@@ -94,6 +102,7 @@ def show_last(config: "PipelineConfig", console: Console) -> None:
     Raises:
         RunError: There is no run, or its newest one failed.
     """
+    wait_until_free(config.metadata_path, lambda text: _say(console, text))
     record = last_run(config.metadata_path)
     if record is None:
         raise RunError(f"{config.name} has not been run: there is no run in {config.metadata_path}")
@@ -124,8 +133,9 @@ def _run(
             raise _failure([_REGISTER], log)
     steps.end()
     steps.begin(START)
-    began = time.time()
-    components = Watch(config.metadata_path, began)
+    before = last_run(config.metadata_path)
+    after = before.id if before else 0
+    components = Watch(config.metadata_path, after)
     with tfx_cli.LiveLines(log) as said:
 
         def look() -> None:
@@ -138,7 +148,7 @@ def _run(
 
         command: list[str | Path] = [tfx, *tfx_cli.run_arguments(engine, config.name)]
         code = tfx_cli.call(command, env, log, look, keep_open=(lock,))
-    record = last_run(config.metadata_path, since=began)
+    record = last_run(config.metadata_path, after)
     if record is not None:
         steps.take(record.executions)
     # What merely ran beside a component that failed, on a parallel engine, did not fail.
@@ -148,15 +158,26 @@ def _run(
             f"tfx ended well but recorded no run in {config.metadata_path}; log: {short_path(log)}"
         )
     if record is None or code or failed:
-        raise _failure(failed, log)
+        damaged = set_aside_used(record, config.root) if record else []
+        raise _failure(failed, log, damaged)
     return record
 
 
-def _failure(names: Sequence[str], log: Path) -> RunError:
+def _keep_checksums(config: "PipelineConfig") -> None:
+    # Of a run that failed, too: what it finished, the next one takes from the cache.
+    with contextlib.suppress(OSError):
+        if record := last_run(config.metadata_path):
+            keep_checksums(record, config.root)
+
+
+def _failure(names: Sequence[str], log: Path, damaged: Sequence[str]) -> RunError:
     with log.open(encoding="utf-8", errors="replace") as lines:
         error = last_error(lines)
     who = ", ".join(names) or "the pipeline"
-    if error:
+    if shutil.disk_usage(log.parent).free < _ROOM_FOR_A_LOG:
+        why = f"\n{who} failed. No space is left for its log in {log.parent}: make room there."
+        error = error[-1:]
+    elif error:
         why = f"\n{who} failed:"
     else:
         error = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
@@ -165,7 +186,8 @@ def _failure(names: Sequence[str], log: Path) -> RunError:
             "The end of its log:"
         )
     return RunError(
-        "\n".join([why, *(f"  {line}" for line in error), f"The whole log: {short_path(log)}"])
+        "\n".join([why, *(f"  {line}" for line in error), *damaged])
+        + f"\nThe whole log: {short_path(log)}"
         + "\nWhat finished is kept: the same command goes on from there."
     )
 
@@ -186,9 +208,16 @@ def _say(console: Console, text: str) -> None:
 
 @contextlib.contextmanager
 def _only_run(config: "PipelineConfig") -> Iterator[int]:
-    config.root.mkdir(parents=True, exist_ok=True)
     path = config.root / "run.lock"
-    with path.open("a") as lock:
+    try:
+        config.root.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a")
+    except OSError as error:
+        raise RunError(
+            f"{config.root}, where runs are kept, cannot be written: {error.strerror}; set "
+            "runs_dir in the config to a folder that can"
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -7,10 +7,13 @@ ML Metadata's writers wait for two seconds before they give up.
 
 import contextlib
 import json
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from pipeline.errors import CommandError
 
 # ML Metadata's protos carry no types.
 Proto = Any
@@ -61,11 +64,13 @@ class RunRecord:
 
     Attributes:
         run_id: TFX's id of the run.
+        id: ML Metadata's number for it; a later run has a higher one, whatever the clock says.
         started: Seconds since the epoch.
         executions: In the order in which they began.
     """
 
     run_id: str
+    id: int
     started: float
     executions: tuple[Execution, ...]
 
@@ -133,15 +138,10 @@ class Records:
         self._store = MetadataStore(connection)
         self._nodes: dict[int, str] = {}
 
-    def newest_run(self, since: float = 0.0) -> Proto | None:
-        """The context of the newest run no older than ``since``, seconds since the epoch."""
-        # ML Metadata counts milliseconds.
-        runs = [
-            run
-            for run in self._store.get_contexts_by_type("pipeline_run")
-            if run.create_time_since_epoch >= int(since * 1000)
-        ]
-        return max(runs, key=lambda run: (run.create_time_since_epoch, run.id), default=None)
+    def newest_run(self, after: int = 0) -> Proto | None:
+        """The context of the newest run with a number above ``after``."""
+        runs = self._store.get_contexts_by_type("pipeline_run")
+        return max((r for r in runs if r.id > after), key=lambda run: run.id, default=None)
 
     def executions(self, run: Proto, with_outputs: bool = True) -> tuple[Execution, ...]:
         """The executions of a run in the order in which they began."""
@@ -179,12 +179,12 @@ class Watch:
 
     Args:
         path: The SQLite file; the run makes it where there is none.
-        since: When the run begins, seconds since the epoch.
+        after: The number of the run before it.
     """
 
-    def __init__(self, path: Path, since: float) -> None:
+    def __init__(self, path: Path, after: int) -> None:
         self._path = path
-        self._since = since
+        self._after = after
         self._records: Records | None = None
         self._changed = 0
         self._executions: tuple[Execution, ...] = ()
@@ -197,26 +197,75 @@ class Watch:
             changed = self._path.stat().st_mtime_ns
             if changed != self._changed:
                 self._records = self._records or Records(self._path)
-                if run := self._records.newest_run(self._since):
+                if run := self._records.newest_run(self._after):
                     self._executions = self._records.executions(run, with_outputs=False)
                 self._changed = changed
         return self._executions
 
 
-def last_run(metadata_path: Path, since: float = 0.0) -> RunRecord | None:
+def wait_until_free(
+    metadata_path: Path,
+    say: Callable[[str], object],
+    first_s: float = 5.0,
+    all_s: float = 60.0,
+) -> None:
+    """Waits for a metadata store that another program has locked.
+
+    Args:
+        metadata_path: The SQLite file; none is free.
+        say: Is told what is waited for.
+        first_s: When to tell, in seconds.
+        all_s: When to give up, in seconds.
+
+    Raises:
+        CommandError: It stays locked, cannot be written, or is none.
+    """
+    if not metadata_path.exists():
+        return
+    try:
+        if not _is_free(metadata_path, first_s):
+            say(f"waiting for {metadata_path}, which another program has locked")
+            if not _is_free(metadata_path, all_s - first_s):
+                raise CommandError(
+                    f"{metadata_path} has been locked for {all_s:g} s by another program; end it "
+                    f"(`fuser {metadata_path}` names it) and run again"
+                )
+    except sqlite3.Error as error:
+        raise CommandError(
+            f"{metadata_path}, in which the runs are recorded, cannot be used: {error}; mend its "
+            "file or folder, or move it away to begin without earlier runs"
+        ) from error
+
+
+def _is_free(path: Path, patience_s: float) -> bool:
+    # Isolation level None: nothing is begun behind our back.
+    with contextlib.closing(
+        sqlite3.connect(path, timeout=patience_s, isolation_level=None)
+    ) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                return False
+            raise
+    return True
+
+
+def last_run(metadata_path: Path, after: int = 0) -> RunRecord | None:
     """The newest run in a pipeline's metadata store.
 
     Args:
         metadata_path: The SQLite file.
-        since: Seconds since the epoch; an older run is not returned.
+        after: The number of a run; neither it nor an older one is returned.
     """
     if not metadata_path.is_file():
         return None
     records = Records(metadata_path)
-    run = records.newest_run(since)
+    run = records.newest_run(after)
     if run is None:
         return None
-    return RunRecord(run.name, run.create_time_since_epoch / 1000, records.executions(run))
+    return RunRecord(run.name, run.id, run.create_time_since_epoch / 1000, records.executions(run))
 
 
 def _artifact(artifact: Proto) -> Artifact:

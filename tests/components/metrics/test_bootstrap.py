@@ -87,16 +87,16 @@ def test_one_seed_gives_one_answer():
     once, again, other = (
         bootstrap(*pairs, threshold=1.0, replicates=20, seed=seed) for seed in (1, 1, 2)
     )
-    assert once == again
-    assert once != other
+    # Written out, as not every number is equal to itself: few pairs know no TAR at FAR 0.1 %.
+    assert repr(once) == repr(again)
+    assert repr(once) != repr(other)
 
 
 def test_names_of_people_may_be_bytes():
     distances, labels, a, b = people(5)
     names = np.array([f"person {i}".encode() for i in range(100, 112)])
-    assert bootstrap(distances, labels, names[a], names[b], 1.0, replicates=10) == bootstrap(
-        distances, labels, a, b, 1.0, replicates=10
-    )
+    as_bytes = bootstrap(distances, labels, names[a], names[b], 1.0, replicates=10)
+    assert repr(as_bytes) == repr(bootstrap(distances, labels, a, b, 1.0, replicates=10))
 
 
 def test_resampling_people_gives_wider_intervals_than_independent_pairs_would():

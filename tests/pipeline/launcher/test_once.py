@@ -4,17 +4,22 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
+import sqlite3
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from pipeline.errors import CommandError
 from pipeline.launcher.once import RunError, run_pipeline, show_last
+from pipeline.launcher.records import wait_until_free
 from pipeline.launcher.tfx_cli import runner_script
 
 
@@ -189,4 +194,63 @@ def test_show_last_repeats_the_outcome(run: Runner) -> None:
         "\n"
         "model             runs/fake/model/1\n"
         "TensorBoard logs  runs/fake/model_run/1\n"
+    )
+
+
+def test_an_artifact_that_was_changed_is_set_aside_before_the_next_run(run: Runner) -> None:
+    model = run.root / "model" / "1"
+    model.mkdir(parents=True)
+    (model / "weights").write_bytes(b"right")
+    run("fresh")
+    (model / "weights").write_bytes(b"wrong")
+    text = run("cached")
+    assert "fake/model/1 is not as it was finished (weights was changed)" in text
+    assert (run.root / "damaged" / "fake.model.1" / "weights").read_bytes() == b"wrong"
+
+
+def test_a_run_is_known_by_its_number_and_not_by_the_clock(
+    run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("fresh")
+    monkeypatch.setattr(time, "time", lambda: 4e9)  # The year 2096; the run's own clock is right.
+    assert "Pushed: runs/fake/serving/17" in run("fresh")
+
+
+def test_a_locked_store_is_waited_for_and_then_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.sqlite"
+    said: list[str] = []
+    wait_until_free(path, said.append)  # There is none.
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("create table t (a)")
+        other.execute("begin exclusive")
+        with pytest.raises(CommandError, match=r"has been locked for 0\.2 s by another program"):
+            wait_until_free(path, said.append, first_s=0.1, all_s=0.2)
+        assert said == [f"waiting for {path}, which another program has locked"]
+        other.execute("rollback")
+    wait_until_free(path, said.append)
+    assert len(said) == 1
+
+
+def test_a_store_that_is_none_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.sqlite"
+    path.write_bytes(b"no database at all, and long enough to be read as one" * 20)
+    with pytest.raises(CommandError, match=r"cannot be used: file is not a database; mend"):
+        wait_until_free(path, print)
+
+
+def test_a_failure_on_a_full_disk_says_so(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage("/")._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(RunError, match=r"Pusher failed\. No space is left for its log in .*/logs:"):
+        run("fails")
+
+
+def test_a_runs_folder_that_cannot_be_written_is_one_line(run: Runner) -> None:
+    run.root.parent.parent.mkdir(exist_ok=True)
+    run.root.parent.write_text("a file where the folder should be")
+    with pytest.raises(RunError) as failure:
+        run("fresh")
+    assert str(failure.value) == (
+        f"{run.root}, where runs are kept, cannot be written: Not a directory; set runs_dir in the "
+        "config to a folder that can"
     )

@@ -23,6 +23,7 @@ def run(source):
     summary = Artifact("RunSummary", str(source), {}, 16)
     return RunRecord(
         "run-1",
+        1,
         1000.0,
         (
             Execution("Transform", "CACHED", (), 1000.5, 1000.5),
@@ -46,7 +47,7 @@ def test_the_copy_has_the_times_and_the_artifact_is_left_alone(source, tmp_path)
 
 
 def test_a_run_without_a_report_says_what_failed(tmp_path):
-    failed = RunRecord("run-2", 0.0, (Execution("Trainer", "FAILED", ()),))
+    failed = RunRecord("run-2", 2, 0.0, (Execution("Trainer", "FAILED", ()),))
     with pytest.raises(NoReportError, match=r"run-2 made no report \(Trainer failed\)"):
         assemble(failed, tmp_path)
 

@@ -38,7 +38,7 @@ def measured(pairs: int, tp: int, fn: int, fp: int, tn: int, auc: float | None =
 
 
 def run_of(*executions: Execution) -> RunRecord:
-    return RunRecord("run", 0.0, executions)
+    return RunRecord("run", 1, 0.0, executions)
 
 
 def pusher(state: str, **properties: int | str) -> Execution:
