@@ -111,6 +111,10 @@ image:  ## Build the container image of the default stack, with Docker or Podman
 ci:  ## What continuous integration does: the tests, then whole pipelines
 	@.ci/run
 
+.PHONY: clean-runs
+clean-runs: setup  ## Delete old runs of CONFIG but the newest: KEEP=5
+	@$(FACEAUTH) clean-runs --config $(CONFIG) $(if $(KEEP),--keep $(KEEP))
+
 .PHONY: clean
 clean:  ## Delete caches; runs, pushed models, data and .venv stay
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache build dist site

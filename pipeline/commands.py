@@ -1,6 +1,8 @@
 """What the commands of the pipeline take; what does the work is imported when it is run."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+
+from serving.commands.options import add_store
 
 
 def run(parser: ArgumentParser) -> None:
@@ -66,6 +68,24 @@ def kubeflow(parser: ArgumentParser) -> None:
     parser.set_defaults(run="pipeline.kubeflow_runner:run")
 
 
+def clean_runs(parser: ArgumentParser) -> None:
+    """Adds the arguments of ``faceauth clean-runs``."""
+    _add_config(parser)
+    parser.add_argument(
+        "--keep", type=_positive, metavar="N", help="how many runs stay (keep_runs of the config)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+    parser.set_defaults(run="pipeline.kept_runs.clean:run")
+
+
+def forget_subject(parser: ArgumentParser) -> None:
+    """Adds the arguments of ``faceauth forget-subject``."""
+    parser.add_argument("id", metavar="ID", help="the person's name in the data and as enrolled")
+    _add_config(parser)
+    add_store(parser)
+    parser.set_defaults(run="pipeline.kept_runs.forget:run")
+
+
 def ten_fold(parser: ArgumentParser) -> None:
     """Adds the arguments of ``faceauth ten-fold``."""
     parser.add_argument("model", metavar="MODEL", help="a version's folder, such as a pushed one")
@@ -82,3 +102,9 @@ def _add_config(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="the config (default: $FACEAUTH_CONFIG, or else pipeline/configs/synthetic.yaml)",
     )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)

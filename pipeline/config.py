@@ -171,6 +171,12 @@ class PipelineConfig(Section):
         description="Where runs leave artifacts, metadata and logs; a relative path starts at the "
         "project's folder.",
     )
+    keep_runs: int | None = Field(
+        None,
+        ge=1,
+        description="How many runs stay when one has ended well, beside blessed models; all, if it "
+        "is not given. `faceauth clean-runs` does the same at any time.",
+    )
     synthetic: SyntheticConfig | None = None
     data: DataConfig
     validation: ValidationConfig = ValidationConfig()

@@ -74,6 +74,13 @@ GROUPS: Final[Mapping[str, Mapping[str, Command]]] = {
             "Draw what augmentation does to pairs: runs/<name>/preview.png.",
             "pipeline.commands:preview",
         ),
+        "clean-runs": Command(
+            "Delete old runs, and what killed ones left behind.", "pipeline.commands:clean_runs"
+        ),
+        "forget-subject": Command(
+            "Take a person out of every kept run and the template store.",
+            "pipeline.commands:forget_subject",
+        ),
         "kubeflow": Command(
             "Compile the pipeline for Kubeflow Pipelines.", "pipeline.commands:kubeflow"
         ),

@@ -1,22 +1,23 @@
 """One run of a pipeline, from the data to the outcome, with a step on the screen for each part."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from pipeline.errors import CommandError
+from pipeline.kept_runs.clean import clean
+from pipeline.kept_runs.forgotten import is_marked
 from pipeline.launcher import tfx_cli
 from pipeline.launcher.checksums import keep_checksums, set_aside_newest, set_aside_used
 from pipeline.launcher.display import duration, make_display
 from pipeline.launcher.failure import last_error
+from pipeline.launcher.lock import RunError, only_run
 from pipeline.launcher.records import RunRecord, Watch, last_run, wait_until_free
 from pipeline.launcher.report import REPORT_FOLDER, NoReportError, assemble
 from pipeline.launcher.steps import START, State, Steps
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 _REGISTER: Final = "tfx pipeline create"
 _LAST_LINES: Final = 8
 _ROOM_FOR_A_LOG: Final = 2**16  # Bytes.
-
-
-class RunError(CommandError):
-    """The run did not come to its end; the message is ready for the person."""
 
 
 def run_pipeline(
@@ -56,7 +53,7 @@ def run_pipeline(
         RunError: A component failed, or another run of this pipeline is going on.
     """
     began = time.monotonic()
-    with _only_run(config) as lock:
+    with only_run(config.name, config.root) as lock:
         wait_until_free(config.metadata_path, lambda text: _say(console, text))
         for sentence in set_aside_newest(config.root):
             _say(console, sentence)
@@ -88,8 +85,10 @@ def run_pipeline(
                 f"same command goes on from there. Log: {short_path(log)}",
             )
             raise
+        if config.keep_runs is not None:
+            clean(config.root, config.keep_runs, lambda text: _say(console, text))
     _say(console, f"Total {duration(time.monotonic() - began)}\n")
-    _say_outcome(record, console)
+    _say_outcome(record, config.root, console)
     # A copy of the report, with what each component took, where it is easily found.
     with contextlib.suppress(NoReportError):
         report = assemble(record, config.root / REPORT_FOLDER)
@@ -109,7 +108,7 @@ def show_last(config: "PipelineConfig", console: Console) -> None:
     _say(console, f"{config.name}: run of {datetime.fromtimestamp(record.started):%Y-%m-%d %H:%M}")
     if record.unfinished:
         raise RunError(f"the run did not finish: {', '.join(record.unfinished)}")
-    _say_outcome(record, console)
+    _say_outcome(record, config.root, console)
 
 
 def _run(
@@ -192,36 +191,21 @@ def _failure(names: Sequence[str], log: Path, damaged: Sequence[str]) -> RunErro
     )
 
 
-def _say_outcome(record: RunRecord, console: Console) -> None:
+def _say_outcome(record: RunRecord, root: Path, console: Console) -> None:
     try:
         lines = outcome_lines(record)
     except ValueError as error:
         raise RunError(str(error)) from error
     for line in lines:
         _say(console, line)
+    model = record.artifact("Model")
+    if model and is_marked(root, model.uri):
+        _say(
+            console,
+            "Note: somebody who was forgotten since had a part in this model; train one without.",
+        )
 
 
 def _say(console: Console, text: str) -> None:
     # Rich would break a long path in two and colour what looks like markup.
     console.print(text, markup=False, soft_wrap=True)
-
-
-@contextlib.contextmanager
-def _only_run(config: "PipelineConfig") -> Iterator[int]:
-    path = config.root / "run.lock"
-    try:
-        config.root.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a")
-    except OSError as error:
-        raise RunError(
-            f"{config.root}, where runs are kept, cannot be written: {error.strerror}; set "
-            "runs_dir in the config to a folder that can"
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"another run of {config.name} is going on (it holds {path}); wait for its end"
-            ) from None
-        yield lock.fileno()

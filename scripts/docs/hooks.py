@@ -20,6 +20,7 @@ CONFIG_PAGE = "reference/config.md"
 REPOSITORY_PAGES = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "PRIVACY.md",
     "SECURITY.md",
     "serving/README.md",
     "serving/local_server/README.md",

@@ -31,6 +31,20 @@ environment:
 """
 
 
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--store``."""
+    parser.add_argument(
+        "--store",
+        default=os.environ.get("FACEAUTH_STORE", DEFAULT_STORE),
+        metavar="URL",
+        help="where templates are kept, a SQLAlchemy URL (%(default)s)",
+    )
+    parser.epilog = f"""{parser.epilog or ""}\
+  FACEAUTH_STORE         the template store, instead of --store
+  FACEAUTH_TEMPLATE_KEY  encrypts the templates; make one with: faceauth new-key
+"""
+
+
 def store_place(url: str) -> str:
     """Returns the URL of the template store; where it is the default one, makes its folder."""
     if url == DEFAULT_STORE:

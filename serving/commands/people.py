@@ -15,6 +15,7 @@ from serving.commands.options import (
     add_as_is,
     add_face,
     add_server,
+    add_store,
     client_of,
     say,
     send,
@@ -91,16 +92,7 @@ def change_key(parser: argparse.ArgumentParser) -> None:
 
 def _add_store(parser: argparse.ArgumentParser) -> None:
     add_server(parser)
-    parser.add_argument(
-        "--store",
-        default=os.environ.get("FACEAUTH_STORE", DEFAULT_STORE),
-        metavar="URL",
-        help="where templates are kept, a SQLAlchemy URL (%(default)s)",
-    )
-    parser.epilog = f"""{parser.epilog or ""}\
-  FACEAUTH_STORE         the template store, instead of --store
-  FACEAUTH_TEMPLATE_KEY  encrypts the templates; make one with: faceauth new-key
-"""
+    add_store(parser)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ PAGES = sorted(
     [
         *(PROJECT / "docs").rglob("*.md"),
         *(PROJECT / "serving").rglob("README.md"),
-        *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+        *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "PRIVACY.md", "SECURITY.md")),
     ]
 )
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))

@@ -28,6 +28,7 @@ class FakeConfig:
     name: str
     root: Path
     metadata_path: Path
+    keep_runs: int | None = None
 
 
 class Runner:

@@ -1,0 +1,115 @@
+"""``faceauth clean-runs``: takes old runs away, and what killed ones left behind."""
+
+import argparse
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from pipeline.config import load_config
+from pipeline.errors import CommandError
+from pipeline.kept_runs.history import METADATA, History
+from pipeline.launcher.checksums import CHECKSUMS, DAMAGED
+from pipeline.launcher.lock import only_run
+from pipeline.launcher.records import Artifact, RunRecord
+
+# Where Trainer keeps the state of a training that was stopped, in its own folder.
+CHECKPOINTS: Final = "checkpoints"
+
+
+def run(given: argparse.Namespace) -> int:
+    """Cleans the runs of a config.
+
+    Raises:
+        CommandError: There are none, or one is going on.
+    """
+    config = load_config(given.config)
+    keep = given.keep if given.keep is not None else config.keep_runs
+    if keep is None:
+        raise CommandError("how many runs to keep? Give --keep N, or keep_runs in the config")
+    with only_run(config.name, config.root):
+        clean(config.root, keep, print, dry_run=given.dry_run)
+    return 0
+
+
+def clean(root: Path, keep: int, say: Callable[[str], object], dry_run: bool = False) -> None:
+    """Deletes what no run that is kept uses.
+
+    What stays, besides what the newest runs made or took from the cache: every model that was
+    blessed, with its blessing and its push. Pushed versions lie elsewhere and are not touched.
+
+    Args:
+        root: The pipeline's folder; its lock is held.
+        keep: How many runs stay, at least 1.
+        say: Is told what went.
+        dry_run: Only say what would go.
+
+    Raises:
+        CommandError: No run was made there.
+    """
+    if not (root / METADATA).is_file():
+        raise CommandError(f"there is no run in {root}; nothing to clean")
+    history = History(root)
+    runs = history.runs()
+    kept, gone = runs[:keep], runs[keep:]
+    used = {artifact.id for run in kept for artifact in _made(run)}
+    entries = history.artifacts()
+    blessed = {each.blessed for each in entries} - {None}
+    in_use = {
+        artifact.id
+        for run in gone
+        if any(artifact.id in blessed for artifact in _made(run))
+        for artifact in _made(run)
+        if artifact.type_name in ("ModelBlessing", "PushedModel")
+    }
+    stay = used | blessed | in_use
+    places = {each.folder.resolve() for each in entries if each.id in stay}
+    old = [each for each in entries if each.id not in stay]
+    folders = [folder for folder in _artifact_folders(root) if folder.resolve() not in places]
+    began = min((run.started for run in kept), default=float("inf"))
+    left = [*_left_behind(root, began, stay)]
+    size = sum(map(_size, [*folders, *left]))
+    if not dry_run:
+        for path in [*folders, *left]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        history.mark_deleted(old)
+        for node in history.cancel_running():
+            say(f"{node}: was still said to be running, and is canceled")
+    done = "would delete" if dry_run else "deleted"
+    say(
+        f"{root}: {done} {len(folders)} folders of artifacts and {len(left)} logs and left-overs, "
+        f"{size / 2**20:.1f} MiB; kept {len(kept)} of {len(runs)} runs and {len(blessed)} blessed "
+        "models"
+    )
+
+
+def _made(run: RunRecord) -> list[Artifact]:
+    return [artifact for each in run.executions for artifact in each.outputs]
+
+
+def _artifact_folders(root: Path) -> Iterator[Path]:
+    # artifacts/<component>/<output>/<number of the execution>
+    for folder in (root / "artifacts").glob("*/*/*"):
+        if folder.parent.name not in (".system", CHECKPOINTS):
+            yield folder
+
+
+def _left_behind(root: Path, began: float, stay: set[int | None]) -> Iterator[Path]:
+    """Logs, checkpoints and temporary files of no run that is kept."""
+    yield from (root / DAMAGED).glob("*")
+    yield from (root / "artifacts").glob("*/.system/*/*")
+    for pattern in ("logs/*", f"artifacts/*/{CHECKPOINTS}/*"):
+        for path in root.glob(pattern):
+            if path.stat().st_mtime < began:
+                yield path
+    for path in (root / CHECKSUMS).glob("*.json"):
+        if int(path.stem) not in stay:
+            yield path
+    for pattern in (".*.part", "aligned_faces/**/*.part", "embeddings/**/*.part"):
+        yield from root.glob(pattern)
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(each.lstat().st_size for each in path.rglob("*") if not each.is_dir())
+    return path.lstat().st_size

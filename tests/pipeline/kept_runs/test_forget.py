@@ -1,0 +1,101 @@
+"""A person is taken out of every artifact, cache, report and log; models are marked."""
+
+import json
+from hashlib import sha256
+
+import pytest
+import tensorflow as tf
+
+from components import features
+from pipeline.kept_runs.forget import forget
+from pipeline.kept_runs.forgotten import is_marked
+from pipeline.kept_runs.search import files_with, pattern
+
+
+def write_images(folder, people: dict[str, bytes]) -> None:
+    (folder / "Split-train").mkdir()
+    with tf.io.TFRecordWriter(str(folder / "Split-train" / "images-00000")) as writer:
+        for name, photo in people.items():
+            example = tf.train.Example()
+            values = {features.IDENTITY: name.encode(), features.IMAGE_ENCODED: photo}
+            for key, value in values.items():
+                example.features.feature[key].bytes_list.value.append(value)
+            writer.write(example.SerializeToString())
+
+
+@pytest.fixture
+def two_runs(store, tmp_path):
+    """One that read a photo of Ada's and pushed a model, and one with other people."""
+    folders = {}
+    for number, people in enumerate(({"Ada": b"ada", "Ben": b"ben"}, {"Adam": b"adam"})):
+        run = store.run(str(number))
+        gen = store.execution(run, "Gen")
+        store.artifact(gen, "Gen", "images", "Examples")
+        folder = store.root / "artifacts" / "Gen" / "images" / str(gen)
+        write_images(folder, people)
+        transform = store.execution(run, "Transform")
+        store.artifact(transform, "Transform", "pixels", "Examples")
+        trainer = store.execution(run, "Trainer")
+        store.artifact(trainer, "Trainer", "model", "Model")
+        pushed = tmp_path / "models" / str(17 + number)
+        pushed.mkdir(parents=True)
+        pusher = store.execution(run, "Pusher")
+        place = {"pushed_destination": str(pushed)}
+        store.artifact(pusher, "Pusher", "pushed_model", "PushedModel", **place)
+        folders[number] = (gen, transform, trainer, pusher)
+    return folders
+
+
+def test_one_person_goes_and_the_others_stay(store, two_runs, tmp_path) -> None:
+    root = store.root
+    for name in ("aligned_faces/x/face", "report/report.html", "logs/1.log"):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text("first\nAda/1.jpg is small\nAdam too\n")
+    wanted = pattern("Ada", [sha256(b"ada").hexdigest()])
+    assert list(files_with(root, wanted))
+    assert forget(root, "Ada", print) == {sha256(b"ada").hexdigest()}
+    assert list(files_with(root, wanted)) == []
+    _, _, trainer, pusher = two_runs[0]
+    # Pixels hold no name and go, too; the model stays, and is marked.
+    assert store.there() == {
+        f"Trainer/model/{trainer}",
+        f"Pusher/pushed_model/{pusher}",
+        *(
+            f"{a}/{n}"
+            for a, n in zip(
+                ("Gen/images", "Transform/pixels", "Trainer/model", "Pusher/pushed_model"),
+                two_runs[1],
+                strict=True,
+            )
+        ),
+    }
+    assert is_marked(root, str(root / "artifacts" / "Trainer" / "model" / str(trainer)))
+    other = two_runs[1][2]
+    assert not is_marked(root, str(root / "artifacts" / "Trainer" / "model" / str(other)))
+    marked = json.loads((tmp_path / "models" / "forgotten.json").read_text())
+    assert list(marked) == [str(tmp_path / "models" / "17")]
+    assert not (root / "aligned_faces").exists()
+    assert not (root / "report").exists()
+    assert (root / "logs" / "1.log").read_text() == "first\n(forgotten)\nAdam too\n"
+    assert (root / "artifacts" / "Gen" / "images" / str(two_runs[1][0])).is_dir()
+    # Again, as after a kill: nothing is left to do, and what was marked stays so.
+    assert forget(root, "Ada", print) == set()
+    assert is_marked(root, str(root / "artifacts" / "Trainer" / "model" / str(trainer)))
+
+
+def test_an_artifact_that_only_names_a_person_goes(store) -> None:
+    execution = store.execution(store.run("1"), "Report")
+    store.artifact(execution, "Report", "summary", "RunSummary")
+    folder = store.root / "artifacts" / "Report" / "summary" / str(execution)
+    (folder / "duplicates.csv").write_text("Ada/1.jpg,Ben/2.jpg\n")
+    forget(store.root, "Ada", print)
+    assert not folder.exists()
+
+
+def test_who_is_not_there_takes_nothing_away(store, two_runs) -> None:
+    before = store.there()
+    (store.root / "report").mkdir()
+    assert forget(store.root, "Eve", print) == set()
+    assert store.there() == before
+    assert (store.root / "report").exists()
+    assert not (store.root / "forgotten.json").exists()
