@@ -169,7 +169,7 @@ def _keep_checksums(config: "PipelineConfig") -> None:
             keep_checksums(record, config.root)
 
 
-def _failure(names: Sequence[str], log: Path, damaged: Sequence[str]) -> RunError:
+def _failure(names: Sequence[str], log: Path, damaged: Sequence[str] = ()) -> RunError:
     with log.open(encoding="utf-8", errors="replace") as lines:
         error = last_error(lines)
     who = ", ".join(names) or "the pipeline"
