@@ -111,6 +111,13 @@ image:  ## Build the container image of the default stack, with Docker or Podman
 ci:  ## What continuous integration does: the tests, then whole pipelines
 	@.ci/run
 
+.PHONY: fuzz
+fuzz: setup  ## Feed photo, CSV, tensor and config readers at random: MINUTES=20
+	@end=$$(( $$(date +%s) + 60 * $(or $(MINUTES),20) )); \
+	while [ "$$(date +%s)" -lt "$$end" ]; do \
+		FACEAUTH_FUZZ=1 $(BIN)/pytest -q -W ignore --hypothesis-seed=random tests/fuzz || exit; \
+	done
+
 .PHONY: clean-runs
 clean-runs: setup  ## Delete old runs of CONFIG but the newest: KEEP=5
 	@$(FACEAUTH) clean-runs --config $(CONFIG) $(if $(KEEP),--keep $(KEEP))

@@ -54,6 +54,7 @@ DEV = [
     # An ONNX file is made and turned into a SavedModel in a test, as the docs say.
     "onnx",
     "onnx2keras>=0.0.25",
+    "hypothesis",
     "pytest",
     "ruff",
     # Drives the browser (Debian: chromium, chromium-driver) in the tests of the web page.

@@ -6,39 +6,77 @@
 The model was decided by val people; here its decision is tried on test people: on their photos as
 they are, on copies aged in the ways that Decision looked at, and on copies aged in two of them at
 once, which it never saw. With ``--photos N``, N whole photos are aged before the face in them is
-found, and all their pairs count; without, aligned faces are aged, as Decision does it.
+found (``WHOLE``), and all their pairs count; without, aligned faces are aged, as Decision does it.
 
 ``before`` is the threshold that the val photos as they are would have given, ``after`` the one that
 was taken. Nothing is chosen here.
 """
 
 import argparse
+import io
 import os
 import sys
 import time
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from PIL import Image, ImageFilter
 
 from components.decision.own_photos import Photos, photos_of, reader_for, score_photos
 from components.exported_model import ExportedModel, decision_of
 from components.metrics.roc import counts_at
 from components.pair_example_gen.images import align
-from components.val_scorer.ageing import STRENGTHS, aged
+from components.val_scorer.ageing import STRENGTHS
 from faces import FaceCanvas
 from faces.record import canvas_of
 
 UNSEEN: Final = ("small+jpeg", "blur+noise", "gamma+jpeg")
+# Of whole photos, in pixels and not by their size: the face is a part of them.
+WHOLE: Final[dict[str, Callable[[Image.Image, np.random.Generator], Image.Image]]] = {
+    "blur": lambda photo, _: photo.filter(ImageFilter.GaussianBlur(1.5)),
+    "noise": lambda photo, random: Image.fromarray(
+        (np.asarray(photo) + random.normal(0.5, 10, np.asarray(photo).shape))
+        .clip(0, 255)
+        .astype(np.uint8)
+    ),
+    "jpeg": lambda photo, _: Image.open(io.BytesIO(saved(photo, "JPEG", quality=20))),
+    "gamma": lambda photo, random: photo.point(gamma_table(random.choice([0.5, 2]), photo)),
+    "small": lambda photo, _: photo.reduce(2),
+}
+
+
+def gamma_table(power: float, photo: Image.Image) -> list[int]:
+    """What each value becomes, for each band."""
+    return [round(255 * (value / 255) ** power) for value in range(256)] * len(photo.getbands())
+
+
+def saved(photo: Image.Image, form: str, **how: int) -> bytes:
+    """A photo as a file."""
+    file = io.BytesIO()
+    photo.save(file, form, **how)
+    return file.getvalue()
+
+
+def aged_photo(content: bytes, kind: str, name: str) -> bytes:
+    """A whole photo, degraded in the ways that ``kind`` names, with ``+`` between."""
+    photo = Image.open(io.BytesIO(content)).convert("RGB")
+    random = np.random.default_rng(zlib.crc32(f"{kind} {name}".encode()))
+    for one in kind.split("+"):
+        photo = WHOLE[one](photo, random)
+    return saved(photo, "PNG", compress_level=0)
 
 
 def rates(distances: np.ndarray, labels: np.ndarray, threshold: float) -> tuple[float, float]:
-    """FMR and FNMR at a threshold, of the pairs that have a distance."""
+    """FMR and FNMR at a threshold, of the pairs that have a distance; NaN where no pair has."""
     known = np.isfinite(distances)
-    at = counts_at(distances[known], labels[known], [threshold])
-    return float(at.fmr[0]), float(at.fnmr[0])
+    labels = labels[known]
+    at = counts_at(distances[known], labels, [threshold])
+    fmr = float(at.fmr[0]) if (labels == 0).any() else float("nan")
+    return fmr, float(at.fnmr[0]) if (labels == 1).any() else float("nan")
 
 
 def table(
@@ -55,21 +93,23 @@ def table(
     lines = [
         f"asked for {decision['objective']}; threshold before {before:.4g}, after {after:.4g} "
         f"(strictest: {decision['strictest']})",
-        f"{'images':<12}  {'FMR before':>10}  {'after':>8}  {'FNMR before':>11}  {'after':>8}",
+        f"{'images':<12}  {'pairs':>9}  {'FMR before':>10}  {'after':>8}  {'FNMR before':>11}  "
+        f"{'after':>8}",
     ]
     found = {}
     for kind, values in distances.items():
         old, new = rates(values, labels, before), rates(values, labels, after)
         found[kind] = (old[0], new[0])
         lines.append(
-            f"{kind:<12}  {old[0]:>10.3%}  {new[0]:>8.3%}  {old[1]:>11.2%}  {new[1]:>8.2%}"
+            f"{kind:<12}  {np.isfinite(values).sum():>9,}  {old[0]:>10.3%}  {new[0]:>8.3%}  "
+            f"{old[1]:>11.2%}  {new[1]:>8.2%}"
         )
     for title, kinds in (
         ("of those looked at", [kind for kind in found if kind not in UNSEEN]),
         ("of those never seen", [kind for kind in found if kind in UNSEEN]),
     ):
         if kinds:
-            old, new = (max(found[kind][at] for kind in kinds) for at in (0, 1))
+            old, new = (np.nanmax([found[kind][at] for kind in kinds]) for at in (0, 1))
             lines.append(f"worst FMR {title}: before {old:.3%}, after {new:.3%}")
     return lines
 
@@ -91,7 +131,7 @@ def whole_photos(
             name = str(photos.ids[row])
             content = (photos.root / name).read_bytes()
             return align(
-                content if kind == "plain" else aged(content, kind, name), canvas, "largest"
+                content if kind == "plain" else aged_photo(content, kind, name), canvas, "largest"
             )[0]
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:

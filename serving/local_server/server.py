@@ -129,7 +129,7 @@ class LocalServer:
         self._rest = _RestServer(
             uvicorn.Config(
                 rest_app(service),
-                http=http_protocol(limits.head_timeout_s),
+                http=http_protocol(limits.head_timeout_s, limits.max_connections),
                 log_level="warning",
                 access_log=False,
                 lifespan="off",

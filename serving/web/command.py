@@ -14,6 +14,7 @@ from serving.web.app import web_app
 from serving.web.served_model import ModelFacts, ServedModel
 from serving.web.session import Session
 
+_MOST_CONNECTIONS: Final = 512
 _HEAD_TIMEOUT_S: Final = 30.0
 
 
@@ -40,7 +41,7 @@ def run(given: argparse.Namespace) -> int:
             host=given.host,
             port=given.port,
             log_level="warning",
-            http=http_protocol(_HEAD_TIMEOUT_S),
+            http=http_protocol(_HEAD_TIMEOUT_S, _MOST_CONNECTIONS),
         )
     templates.close()
     return 0

@@ -177,7 +177,9 @@ def toy_server(toy_base: Path) -> Iterator[Any]:
         rest_port=0,
         grpc_port=0,
         batching=Batching(max_batch_size=8, batch_timeout_micros=2_000, max_enqueued_rows=64),
-        limits=Limits(max_body_bytes=2**20, head_timeout_s=1.0, body_timeout_s=1.0),
+        limits=Limits(
+            max_body_bytes=2**20, head_timeout_s=1.0, body_timeout_s=1.0, max_connections=64
+        ),
     )
     with running(options) as server:
         yield server

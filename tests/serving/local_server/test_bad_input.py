@@ -8,7 +8,7 @@ import struct
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -210,6 +210,15 @@ def test_a_connection_without_a_whole_head_is_closed(toy_server, sent):
         begin = time.monotonic()
         assert idle.recv(100) == b""
         assert 0.5 < time.monotonic() - begin < 10
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /v1/models/faceauth:predict HTTP/1.1\r\nHo"])
+def test_silent_connections_keep_nobody_out(toy_server, url, png, sent):
+    # More than may be open, 64, and before any of them takes too long.
+    with ExitStack() as silent:
+        for _ in range(100):
+            silent.enter_context(connect(toy_server)).sendall(sent)
+        assert httpx.post(url, content=body_of(png(1))).status_code == 200
 
 
 def test_a_further_request_must_be_whole_in_time_too(toy_server, url, png):
