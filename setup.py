@@ -106,6 +106,7 @@ setup(
         "pip",
         "pydantic>=2",
         "PyYAML",
+        "psutil",
         "rich",
         "scikit-learn",
         # tensorflow_hub imports pkg_resources.

@@ -23,12 +23,18 @@ class ComponentTime:
       state: ML Metadata's word, such as ``COMPLETE`` or ``CACHED``.
       seconds: How long it took; of no meaning unless complete.
       made: Its artifacts, for people.
+      cpu_seconds: Of all cores together; None where nobody looked.
+      peak_mib: The most resident memory of the run while it ran; None where nobody looked.
+      counters: How much it went through, for people.
     """
 
     node: str
     state: str
     seconds: float
     made: str
+    cpu_seconds: float | None = None
+    peak_mib: float | None = None
+    counters: str = ""
 
 
 def no_times() -> Markup:

@@ -15,12 +15,14 @@ from pipeline.kept_runs.clean import clean
 from pipeline.kept_runs.forgotten import is_marked
 from pipeline.launcher import tfx_cli
 from pipeline.launcher.checksums import keep_checksums, set_aside_newest, set_aside_used
+from pipeline.launcher.costs import Meter, cost_lines, data_counters
 from pipeline.launcher.display import duration, make_display
+from pipeline.launcher.events import LOG_FOLDER, Events, costs_of
 from pipeline.launcher.failure import last_error
 from pipeline.launcher.lock import RunError, only_run
 from pipeline.launcher.records import RunRecord, Watch, last_run, wait_until_free
 from pipeline.launcher.report import REPORT_FOLDER, NoReportError, assemble
-from pipeline.launcher.steps import START, State, Steps
+from pipeline.launcher.steps import START, State, Step, Steps
 from pipeline.launcher.summary import outcome_lines, short_path
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def run_pipeline(
         wait_until_free(config.metadata_path, lambda text: _say(console, text))
         for sentence in set_aside_newest(config.root):
             _say(console, sentence)
-        log = config.root / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+        log = config.root / LOG_FOLDER / f"{datetime.now():%Y%m%d-%H%M%S}.log"
         log.parent.mkdir(exist_ok=True)
         log.touch()
         _say(
@@ -65,16 +67,26 @@ def run_pipeline(
             f"{config.name}: {short_path(config_path)}, engine {engine}, log {short_path(log)}",
         )
         display = make_display(console)
-        steps = Steps(display.update)
+        events, meter = Events(log), Meter()
+
+        def show(step: Step) -> None:
+            display.update(step)
+            events.step(step, meter.costs.get(step.name) if step.is_component else None)
+
+        steps = Steps(show)
+        events.write("run_began", pipeline=config.name, config=str(config_path), engine=engine)
         try:
             with display:
                 try:
                     steps.begin("data")
                     prepare()
-                    record = _run(config, config_path, engine, tfx, steps, log, lock)
+                    record = _run(config, config_path, engine, tfx, steps, meter, log, lock)
                 except BaseException as error:
                     stopped = isinstance(error, KeyboardInterrupt)
-                    steps.end(State.STOPPED if stopped else State.FAILED)
+                    state = State.STOPPED if stopped else State.FAILED
+                    steps.end(state)
+                    took = time.monotonic() - began
+                    events.write("run_ended", state=state.value, seconds=round(took, 3))
                     raise
                 finally:
                     _keep_checksums(config)
@@ -87,7 +99,18 @@ def run_pipeline(
             raise
         if config.keep_runs is not None:
             clean(config.root, config.keep_runs, lambda text: _say(console, text))
-    _say(console, f"Total {duration(time.monotonic() - began)}\n")
+        took = time.monotonic() - began
+        ran = {e.node: e.ended - e.began for e in record.executions if e.state == "COMPLETE"}
+        costs = meter.costs_of(ran, data_counters(record))
+        events.write(
+            "run_ended",
+            state="done",
+            run_id=record.run_id,
+            seconds=round(took, 3),
+            costs=costs_of(costs),
+        )
+    for line in (f"Total {duration(took)}", *cost_lines(costs, ran), ""):
+        _say(console, line)
     _say_outcome(record, config.root, console)
     # A copy of the report, with what each component took, where it is easily found.
     with contextlib.suppress(NoReportError):
@@ -117,6 +140,7 @@ def _run(
     engine: str,
     tfx: Path,
     steps: Steps,
+    meter: Meter,
     log: Path,
     lock: int,
 ) -> RunRecord:
@@ -143,6 +167,8 @@ def _run(
                 if not steps.say(message):
                     steps.take(components())
                     steps.say(message)
+                meter.hear(_names(steps), message)
+            meter.look(_names(steps))
             steps.take(components())
 
         command: list[str | Path] = [tfx, *tfx_cli.run_arguments(engine, config.name)]
@@ -160,6 +186,10 @@ def _run(
         damaged = set_aside_used(record, config.root) if record else []
         raise _failure(failed, log, damaged)
     return record
+
+
+def _names(steps: Steps) -> list[str]:
+    return [step.name for step in steps.running if step.is_component]
 
 
 def _keep_checksums(config: "PipelineConfig") -> None:

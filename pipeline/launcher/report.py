@@ -14,6 +14,8 @@ from typing import Final
 
 from pipeline.config import load_config
 from pipeline.errors import CommandError
+from pipeline.launcher.costs import counted
+from pipeline.launcher.events import LOG_FOLDER, kept_costs
 from pipeline.launcher.records import RUN_SUMMARY, RunRecord, last_run
 from pipeline.launcher.summary import short_path
 
@@ -34,7 +36,7 @@ def assemble(run: RunRecord, target: Path) -> Path:
 
     Args:
         run: From ``last_run``.
-        target: The folder to put them in.
+        target: The folder to put them in; events of the run are looked for beside it.
 
     Returns:
         The report.
@@ -50,14 +52,19 @@ def assemble(run: RunRecord, target: Path) -> Path:
     if source is None or not (source / _REPORT).is_file():
         failed = f" ({', '.join(run.failed)} failed)" if run.failed else ""
         raise NoReportError(f"run {run.run_id} made no report{failed}; run the pipeline again")
+    costs = kept_costs(target.parent / LOG_FOLDER, run.run_id)
     components = [
         ComponentTime(
             each.node,
             each.state,
             each.ended - each.began,
             ", ".join(f"{output.type_name} {output.id}" for output in each.outputs),
+            cost.cpu_s if cost else None,
+            cost.peak_mib if cost else None,
+            counted(cost.counters) if cost else "",
         )
         for each in run.executions
+        for cost in [costs.get(each.node)]
     ]
     ended = max(each.ended for each in run.executions)
     page = (source / _REPORT).read_text(encoding="utf-8")

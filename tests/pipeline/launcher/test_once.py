@@ -53,11 +53,12 @@ class Runner:
         return self.text()
 
     def text(self) -> str:
-        # Times differ from run to run.
-        return re.sub(r"\d+\.\d s", "T s", self.screen.getvalue())
+        # Times and what components cost differ from run to run.
+        text = re.sub(r"\d+\.\d s", "T s", self.screen.getvalue())
+        return re.sub(r"(?<=Total T s\n)(?:  .*\n)+", "  costs\n", text)
 
     def logs(self) -> list[Path]:
-        return sorted((self.root / "logs").iterdir())
+        return sorted((self.root / "logs").glob("*.log"))
 
 
 @pytest.fixture
@@ -83,6 +84,7 @@ def test_fresh_run_shows_every_step_and_the_outcome(run: Runner) -> None:
         "  Pusher ...\n"
         "  Pusher: T s\n"
         "Total T s\n"
+        "  costs\n"
         "\n"
         "This pipeline wrote no summary of its evaluation (no Report component ran).\n"
         "Pushed: runs/fake/serving/17\n"
@@ -255,3 +257,37 @@ def test_a_runs_folder_that_cannot_be_written_is_one_line(run: Runner) -> None:
         f"{run.root}, where runs are kept, cannot be written: Not a directory; set runs_dir in the "
         "config to a folder that can"
     )
+
+
+def test_events_are_beside_the_log(run: Runner) -> None:
+    run("fresh")
+    [log] = run.logs()
+    events = [json.loads(line) for line in log.with_suffix(".jsonl").read_text().splitlines()]
+    assert [(each["event"], each.get("step")) for each in events] == [
+        ("run_began", None),
+        ("step_began", "data"),
+        ("step_ended", "data"),
+        ("step_began", "tfx pipeline create"),
+        ("step_ended", "tfx pipeline create"),
+        ("step_began", "start of TFX"),
+        ("step_ended", "start of TFX"),
+        ("step_began", "Trainer"),
+        ("message", "Trainer"),
+        ("step_ended", "Trainer"),
+        ("step_began", "Pusher"),
+        ("step_ended", "Pusher"),
+        ("run_ended", None),
+    ]
+    assert events[-1]["state"] == "done"
+    assert sorted(events[-1]["costs"]) == ["Pusher", "Trainer"]
+    # The stand-in for tfx imports ML Metadata: no process does that in 10 MiB.
+    assert events[-1]["costs"]["Trainer"]["peak_mib"] > 10
+
+
+def test_what_a_run_that_failed_leaves_of_events(run: Runner) -> None:
+    with pytest.raises(RunError):
+        run("fails")
+    [path] = (run.root / "logs").glob("*.jsonl")
+    *_, failed, ended = [json.loads(line) for line in path.read_text().splitlines()]
+    assert (failed["step"], failed["state"]) == ("Pusher", "failed")
+    assert (ended["event"], ended["state"]) == ("run_ended", "failed")
