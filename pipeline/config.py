@@ -149,14 +149,62 @@ class ServingConfig(Section):
     )
 
 
+class ResourceConfig(Section):
+    """What a container of a component gets."""
+
+    cpu: float | None = Field(None, gt=0, description="The most CPUs it may use.")
+    memory_gb: float | None = Field(None, gt=0, description="The most memory, in 10⁹ bytes.")
+    accelerator: str | None = Field(
+        None,
+        min_length=1,
+        description="The accelerator's type, such as `nvidia.com/gpu`, or `NVIDIA_TESLA_T4` on "
+        "Vertex AI.",
+    )
+    accelerators: int = Field(1, ge=1, description="How many of it.")
+
+    def as_spec(self) -> dict[str, Any]:
+        """The resources as a pipeline spec has them."""
+        found: dict[str, Any] = {}
+        if self.cpu is not None:
+            found["cpuLimit"] = self.cpu
+        if self.memory_gb is not None:
+            found["memoryLimit"] = self.memory_gb
+        if self.accelerator is not None:
+            found["accelerator"] = {"type": self.accelerator, "count": str(self.accelerators)}
+        return found
+
+
 class KubeflowConfig(Section):
     """Where the pipeline runs when it is compiled for Kubeflow; see ``kubeflow_runner``."""
 
-    image: str = Field(min_length=1, description="The container image with this package.")
-    pipeline_root: str = Field(min_length=1, description="The folder that every pod mounts.")
+    image: str = Field(
+        min_length=1, description="The container image with this package (`make image`)."
+    )
+    pipeline_root: str = Field(
+        pattern=r"^gs://[a-z0-9][a-z0-9._-]+(/.*)?$",
+        description="Where artifacts go, `gs://BUCKET/FOLDER`. Every pod has the bucket mounted as "
+        "`/gcs/BUCKET`: Vertex AI does that, elsewhere Cloud Storage FUSE.",
+    )
     baseline: str | None = Field(
         None, description="The folder of the Model artifact to compare a candidate with."
     )
+    cache: bool = Field(
+        True, description="Whether a step with the same inputs takes its earlier outputs."
+    )
+    retries: int = Field(0, ge=0, le=10, description="How often a step that failed is tried again.")
+    resources: dict[str, ResourceConfig] = Field(
+        {}, description="By component, such as `Trainer`; `default` is for all others."
+    )
+
+    @field_validator("pipeline_root", mode="before")
+    @classmethod
+    def _is_kept_by_kubeflow(cls, root: Any) -> Any:
+        if isinstance(root, str) and not root.startswith("gs://"):
+            raise ValueError(
+                "Kubeflow and Vertex AI keep artifacts in an object store, and pods see a bucket "
+                "of Google's as a folder; give gs://BUCKET/FOLDER"
+            )
+        return root
 
 
 class PipelineConfig(Section):

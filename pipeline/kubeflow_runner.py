@@ -1,35 +1,35 @@
 """Compiles the pipeline to a Kubeflow Pipelines v2 spec: ``faceauth kubeflow``.
 
-The config's section ``kubeflow`` (or ``FACEAUTH__KUBEFLOW__IMAGE`` and so on) has to give:
+The config's section ``kubeflow`` says where it runs: image, bucket, resources, retries. Defining
+the pipeline reads the data for its fingerprint, and the spec holds the paths of data, lists and
+schemas: so compile inside the image, with the bucket mounted below ``/gcs`` as the pods have it.
 
-* ``image``: a container image with this package and its lock file, for every step (``make image``).
-* ``pipeline_root``: a folder on a volume that every pod mounts. Our components open plain paths, so
-  a bucket has to be mounted (Vertex AI shows each one below ``/gcs``, Cloud Storage FUSE does the
-  same on GKE); ``gs://`` itself does not do. A spec does not say which volumes to mount: set it for
-  the namespace (PodDefaults), or on the tasks with kfp-kubernetes.
-* ``baseline`` (optional): the folder of the Model artifact to compare with. A spec cannot ask ML
-  Metadata for the last blessed one; without ``baseline``, no bound on change is applied.
-
-``data.images``, the lists and ``serving.base_dir`` must lie on such a volume too. Defining the
-pipeline reads the data for its fingerprint, and the spec holds the paths of the schemas: so compile
-inside the image, with the volume mounted where the pods mount it.
+A spec cannot ask ML Metadata for the last blessed model; without ``kubeflow.baseline``, no bound on
+change is applied.
 """
 
 import argparse
 from pathlib import Path
+from typing import Any, Final
 
+import yaml
 from absl import logging
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
 
-from pipeline.config import ConfigError, PipelineConfig, load_config
+from pipeline.config import ConfigError, KubeflowConfig, PipelineConfig, load_config
 from pipeline.definition import create_pipeline
+from pipeline.kubeflow_container import mounted
+from serving.whole_file import whole_file
+
+# Its driver, which knows what is served, is not in a spec; to push a model again does nothing.
+_NEVER_CACHED: Final = ("Pusher",)
 
 
 def compile_pipeline(config: PipelineConfig) -> Path:
     """Writes the spec into the folder of the config's runs and returns its path.
 
     Raises:
-      ConfigError: The config has no section ``kubeflow``.
+      ConfigError: The config has no section ``kubeflow``, or what Kubeflow cannot run.
     """
     if config.kubeflow is None:
         raise ConfigError(
@@ -41,9 +41,11 @@ def compile_pipeline(config: PipelineConfig) -> Path:
             "serving.check is infra_validator, which TFX cannot compile for Kubeflow; set it to "
             "local, or to none"
         )
+    # Kubeflow takes small letters, digits and hyphens; a config's name may have underscores.
+    named = config.model_copy(update={"name": config.name.replace("_", "-")})
     pipeline = create_pipeline(
-        config,
-        pipeline_root=config.kubeflow.pipeline_root,
+        named,
+        pipeline_root=mounted(config.kubeflow.pipeline_root),
         baseline_uri=config.kubeflow.baseline,
         resolve_baseline=False,
     )
@@ -53,7 +55,44 @@ def compile_pipeline(config: PipelineConfig) -> Path:
         default_image=config.kubeflow.image, use_pipeline_spec_2_1=True
     )
     kubeflow.KubeflowV2DagRunner(settings, str(target.parent), target.name).run(pipeline)
+    spec = yaml.safe_load(target.read_text(encoding="utf-8"))
+    _complete(spec, config.kubeflow)
+    with whole_file(target) as path:
+        path.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
     return target
+
+
+def _complete(spec: dict[str, Any], wanted: KubeflowConfig) -> None:
+    """Adds what TFX leaves out of a spec.
+
+    Raises:
+      ConfigError: Resources are asked for a component that there is not.
+    """
+    spec["defaultPipelineRoot"] = wanted.pipeline_root
+    tasks, executors = spec["root"]["dag"]["tasks"], spec["deploymentSpec"]["executors"]
+    unknown = sorted(set(wanted.resources) - set(tasks) - {"default"})
+    if unknown:
+        raise ConfigError(
+            f"kubeflow.resources.{unknown[0]}: there is no such component; give default, or one of "
+            f"{', '.join(sorted(tasks))}"
+        )
+    for component, task in tasks.items():
+        task["cachingOptions"] = {"enableCache": wanted.cache and component not in _NEVER_CACHED}
+        label = spec["components"][component]["executorLabel"]
+        container = executors[label].get("container")
+        if container is None:
+            continue  # An importer runs no container.
+        if wanted.retries:
+            task["retryPolicy"] = {
+                "maxRetryCount": wanted.retries,
+                "backoffDuration": "60s",
+                "backoffFactor": 2.0,
+                "backoffMaxDuration": "3600s",
+            }
+        container["command"] = ["python", "-m", "pipeline.kubeflow_container"]
+        asked = wanted.resources.get(component, wanted.resources.get("default"))
+        if asked is not None:
+            container["resources"] = asked.as_spec()
 
 
 def run(given: argparse.Namespace) -> int:

@@ -46,10 +46,21 @@ def run_until(chain: Chain, line: str, delay_s: float) -> bool:
     return False
 
 
-def outputs(chain: Chain) -> dict[str, Any]:
-    """Digests of the records of the last run, and the weights of its model."""
+def numbers(model: str | Path) -> dict[str, bytes]:
+    """The numeric variables of a SavedModel."""
     import tensorflow as tf
 
+    reader = tf.train.load_checkpoint(f"{model}/variables/variables")
+    values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    return {
+        name: value.tobytes()
+        for name, value in values.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
+    }
+
+
+def outputs(chain: Chain) -> dict[str, Any]:
+    """Digests of the records of the last run, and the weights of its model."""
     record = last_run(chain.config.metadata_path)
     assert record is not None
     assert not record.unfinished
@@ -61,13 +72,7 @@ def outputs(chain: Chain) -> dict[str, Any]:
                 found[f"{execution.node}/{folder.parent.name}"] = file_digests(folder)
     model = record.artifact("Model")
     assert model is not None
-    reader = tf.train.load_checkpoint(f"{model.uri}/Format-Serving/variables/variables")
-    weights = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    return found | {
-        name: value.tobytes()
-        for name, value in weights.items()
-        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
-    }
+    return found | numbers(f"{model.uri}/Format-Serving")
 
 
 @pytest.fixture(scope="module")

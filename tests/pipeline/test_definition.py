@@ -197,7 +197,7 @@ def test_the_same_definition_has_the_same_keys(tree: Tree) -> None:
         ("SERVING__BASE_DIR", "/elsewhere", {"Pusher"}),
         # What they keep from run to run lies there.
         ("RUNS_DIR", "{tmp_path}/elsewhere", {"PairExampleGen", "PairScorer"}),
-        ("KUBEFLOW", "{image: some, pipeline_root: /mnt}", set()),
+        ("KUBEFLOW", "{image: some, pipeline_root: gs://some}", set()),
     ],
 )
 def test_a_value_changes_the_keys_of_what_depends_on_it(

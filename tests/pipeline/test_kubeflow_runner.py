@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from kfp import components as kfp_components
 from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
-from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.utils import import_utils
 
 from components.anomaly_gate.component import DataVerdict
 from components.report.artifact import RunSummary
 from components.val_scorer.artifact import CalibrationPairs
-from pipeline.config import ConfigError, PipelineConfig, parse_config
+from pipeline import kubeflow_container
+from pipeline.config import PROJECT, ConfigError, PipelineConfig, parse_config
 from pipeline.kubeflow_runner import compile_pipeline
 
 # Component and input: the component and output that it comes from.
@@ -82,8 +83,8 @@ COMPONENTS = {name for name, _ in ARTIFACTS} | {
 }
 
 
-def load(tree: dict[str, Any], **kubeflow: str) -> PipelineConfig:
-    given = {"image": "registry/faceauth:1", "pipeline_root": "/mnt/runs", **kubeflow}
+def load(tree: dict[str, Any], **kubeflow: Any) -> PipelineConfig:
+    given = {"image": "registry/faceauth:1", "pipeline_root": "gs://bucket/runs", **kubeflow}
     return parse_config({**tree, "kubeflow": given}, "test", {})
 
 
@@ -122,7 +123,7 @@ def test_every_component_and_every_edge_is_in_the_spec(spec: PipelineSpec) -> No
     assert waits == WAITS | {(name, source) for (name, _), (source, _) in ARTIFACTS.items()}
     for name, task in tasks.items():
         assert task.component_ref.name == task.task_info.name == name
-        assert task.caching_options.enable_cache
+        assert task.caching_options.enable_cache == (name != "Pusher")
 
 
 def test_each_input_exists_on_both_ends(spec: PipelineSpec) -> None:
@@ -151,6 +152,7 @@ def test_containers_run_our_executors_from_the_image(spec: PipelineSpec) -> None
         container = executor["container"]
         assert container["image"] == "registry/faceauth:1"
         assert container["command"][:2] == ["python", "-m"]
+        assert container["command"][2] == kubeflow_container.__name__
         assert importlib.util.find_spec(container["command"][2]) is not None
         assert container["args"][0] == "--executor_class_path"
         assert isinstance(import_utils.import_class_by_path(container["args"][1]), type)
@@ -224,7 +226,7 @@ def run_as_container(spec: PipelineSpec, name: str, folder: Path, inputs: dict[s
     named = {
         flag.removeprefix("--"): text for flag, text in zip(filled[::2], filled[1::2], strict=True)
     }
-    kubeflow_v2_run_executor.main((argparse.Namespace(**named), []))
+    kubeflow_container.main((argparse.Namespace(**named), []))
     return json.loads(report.read_text())["artifacts"]
 
 
@@ -274,6 +276,79 @@ def test_the_section_has_to_be_there(tree: dict[str, Any], tmp_path: Path) -> No
 
 def test_what_tfx_cannot_compile_is_said(tree: dict[str, Any]) -> None:
     tree["serving"] = {"check": "infra_validator"}
-    tree["kubeflow"] = {"image": "some", "pipeline_root": "/mnt"}
+    tree["kubeflow"] = {"image": "some", "pipeline_root": "gs://bucket"}
     with pytest.raises(ConfigError, match=r"serving\.check is infra_validator.*set it to local"):
         compile_pipeline(parse_config(tree, "test", {}))
+
+
+def test_a_spec_says_where_artifacts_go_and_has_a_name_that_kubeflow_takes(
+    tree: dict[str, Any],
+) -> None:
+    spec = compiled(load({**tree, "name": "my_faces"}))
+    assert spec.default_pipeline_root == "gs://bucket/runs"
+    assert spec.pipeline_info.name == "my-faces"
+    # What is kept from run to run is opened as files.
+    inputs = spec.root.dag.tasks["PairExampleGen"].inputs.parameters
+    kept = inputs["kept_faces"].runtime_value.constant.string_value
+    assert kept == "/gcs/bucket/runs/aligned_faces"
+
+
+def test_every_config_that_ships_has_a_name_that_kubeflow_takes() -> None:
+    for path in sorted((PROJECT / "pipeline" / "configs").glob("*.yaml")):
+        name = yaml.safe_load(path.read_text())["name"].replace("_", "-")
+        assert re.fullmatch(r"[a-z0-9][a-z0-9-]{0,127}", name), path
+
+
+def test_resources_retries_and_cache(tree: dict[str, Any]) -> None:
+    resources = {
+        "default": {"cpu": 2, "memory_gb": 8},
+        "Trainer": {"cpu": 8, "accelerator": "NVIDIA_TESLA_T4", "accelerators": 2},
+    }
+    spec = compiled(load(tree, resources=resources, retries=3, cache=False))
+    containers = {name: each["container"] for name, each in executors(spec).items()}
+    assert containers["Trainer"]["resources"] == {
+        "cpuLimit": 8.0,
+        "accelerator": {"type": "NVIDIA_TESLA_T4", "count": "2"},
+    }
+    assert containers["Pusher"]["resources"] == {"cpuLimit": 2.0, "memoryLimit": 8.0}
+    for task in spec.root.dag.tasks.values():
+        assert task.retry_policy.max_retry_count == 3
+        assert not task.caching_options.enable_cache
+
+
+def test_resources_of_a_component_that_there_is_not(tree: dict[str, Any]) -> None:
+    config = load(tree, resources={"Trainr": {"cpu": 2}})
+    with pytest.raises(ConfigError, match=r"kubeflow\.resources\.Trainr: there is no such"):
+        compile_pipeline(config)
+
+
+@pytest.mark.parametrize("root", ["/mnt/runs", "runs", "minio://bucket/runs", "s3://bucket", ""])
+def test_roots_that_do_not_work_are_refused(tree: dict[str, Any], root: str) -> None:
+    with pytest.raises(ConfigError, match=r"kubeflow\.pipeline_root.*give gs://BUCKET/FOLDER"):
+        load(tree, pipeline_root=root)
+
+
+def test_buckets_are_folders_in_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kubeflow_container.mounted("gs://bucket/a/b") == "/gcs/bucket/a/b"
+    assert kubeflow_container.address_of("/gcs/bucket/a/b") == "gs://bucket/a/b"
+    monkeypatch.setenv("FACEAUTH_BUCKETS", "/mnt/gs")
+    assert kubeflow_container.mounted("gs://bucket") == "/mnt/gs/bucket"
+    assert kubeflow_container.address_of("/mnt/gs/bucket") == "gs://bucket"
+    for other in ("/tmp/report.json", "s3://bucket/a", ""):
+        assert kubeflow_container.mounted(other) == kubeflow_container.address_of(other) == other
+
+
+def test_a_bucket_that_is_not_mounted_is_said(
+    spec: PipelineSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEAUTH_BUCKETS", str(tmp_path / "gs"))
+    invocation = {
+        "inputs": {},
+        "outputs": {
+            "artifacts": {"images": {"artifacts": [{"uri": "gs://bucket/runs/1/images"}]}},
+            "outputFile": str(tmp_path / "report.json"),
+        },
+    }
+    given = argparse.Namespace(json_serialized_invocation_args=json.dumps(invocation))
+    with pytest.raises(FileNotFoundError, match=r"artifacts lie in gs://bucket, and .*/gs/bucket"):
+        kubeflow_container.main((given, []))
