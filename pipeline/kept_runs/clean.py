@@ -35,8 +35,9 @@ def run(given: argparse.Namespace) -> int:
 def clean(root: Path, keep: int, say: Callable[[str], object], dry_run: bool = False) -> None:
     """Deletes what no run that is kept uses.
 
-    What stays, besides what the newest runs made or took from the cache: every model that was
-    blessed, with its blessing and its push. Pushed versions lie elsewhere and are not touched.
+    What stays, besides what the newest runs made or took from the cache: the newest run that came
+    to its end, if it is none of them, and every model that was blessed, with its blessing and its
+    push. Pushed versions lie elsewhere and are not touched.
 
     Args:
         root: The pipeline's folder; its lock is held.
@@ -51,7 +52,9 @@ def clean(root: Path, keep: int, say: Callable[[str], object], dry_run: bool = F
         raise CommandError(f"there is no run in {root}; nothing to clean")
     history = History(root)
     runs = history.runs()
-    kept, gone = runs[:keep], runs[keep:]
+    whole = next((run for run in runs if not run.unfinished), None)
+    kept = [run for at, run in enumerate(runs) if at < keep or run is whole]
+    gone = [run for run in runs if run not in kept]
     used = {artifact.id for run in kept for artifact in _made(run)}
     entries = history.artifacts()
     blessed = {each.blessed for each in entries} - {None}

@@ -65,6 +65,17 @@ def test_what_stays(store) -> None:
     assert "deleted 0 folders" in said[2]
 
 
+def test_the_newest_whole_run_stays_behind_killed_ones(store) -> None:
+    gen = store.execution(store.run("1"), "Gen")
+    store.artifact(gen, "Gen", "images", "Examples")
+    store.execution(store.run("2"), "Gen", RUNNING)
+    store.execution(store.run("3"), "Gen", RUNNING)
+    said: list[str] = []
+    clean(store.root, 1, said.append)
+    assert store.there() == {f"Gen/images/{gen}"}
+    assert said[-1].endswith("kept 2 of 3 runs and 0 blessed models")
+
+
 def test_a_dry_run_deletes_nothing(store) -> None:
     four_runs(store)
     before = store.there()
