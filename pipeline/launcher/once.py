@@ -60,8 +60,9 @@ def run_pipeline(
         for sentence in set_aside_newest(config.root):
             _say(console, sentence)
         log = config.root / LOG_FOLDER / f"{datetime.now():%Y%m%d-%H%M%S}.log"
-        log.parent.mkdir(exist_ok=True)
-        log.touch()
+        # Logs name people.
+        log.parent.mkdir(exist_ok=True, mode=0o700)
+        log.touch(mode=0o600)
         _say(
             console,
             f"{config.name}: {short_path(config_path)}, engine {engine}, log {short_path(log)}",

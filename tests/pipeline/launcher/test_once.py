@@ -291,3 +291,14 @@ def test_what_a_run_that_failed_leaves_of_events(run: Runner) -> None:
     *_, failed, ended = [json.loads(line) for line in path.read_text().splitlines()]
     assert (failed["step"], failed["state"]) == ("Pusher", "failed")
     assert (ended["event"], ended["state"]) == ("run_ended", "failed")
+
+
+def test_logs_are_their_owners_alone(run: Runner) -> None:
+    before = os.umask(0)
+    try:
+        run("fresh")
+    finally:
+        os.umask(before)
+    [log] = run.logs()
+    assert log.parent.stat().st_mode & 0o777 == 0o700
+    assert log.stat().st_mode & 0o777 == 0o600
