@@ -13,3 +13,9 @@ def one_name(name: str) -> str:
     """
     seen = "".join(each for each in name if unicodedata.category(each) != "Cf")
     return unicodedata.normalize("NFC", seen)
+
+
+def spellings(name: str) -> set[str]:
+    """The ways in which a name may stand in files: as given, in its one spelling, decomposed."""
+    one = one_name(name)
+    return {name, one, unicodedata.normalize("NFD", one)}

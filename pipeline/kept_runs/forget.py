@@ -19,6 +19,7 @@ from pipeline.kept_runs.search import files_with, pattern
 from pipeline.launcher.checksums import DAMAGED
 from pipeline.launcher.lock import only_run
 from pipeline.launcher.report import REPORT_FOLDER
+from serving.names import one_name, spellings
 from serving.whole_file import whole_file
 
 _MODELS: Final = ("Model", "PushedModel", "ModelBlessing", "InfraBlessing", "Schema")
@@ -126,7 +127,7 @@ def part_in(history: History, identity: str) -> Part:
     read: set[int] = set()
     for entry in history.artifacts():
         if entry.folder.parent.name == "images" and entry.folder.is_dir():
-            digests = _photos_of(entry.folder, identity.encode())
+            digests = _photos_of(entry.folder, {each.encode() for each in spellings(identity)})
             if digests:
                 read.add(entry.id)
                 found.photos += len(digests)
@@ -146,7 +147,7 @@ def part_in(history: History, identity: str) -> Part:
     return found
 
 
-def _photos_of(folder: Path, identity: bytes) -> list[str]:
+def _photos_of(folder: Path, names: set[bytes]) -> list[str]:
     from components.artifacts import IMAGE_ROWS, read_rows
 
     digests = []
@@ -157,7 +158,7 @@ def _photos_of(folder: Path, identity: bytes) -> list[str]:
             digests += [
                 sha256(photo).hexdigest()
                 for name, photo in zip(*rows.values(), strict=True)
-                if name == identity
+                if name in names
             ]
     return digests
 
@@ -191,15 +192,16 @@ def _forget_templates(identity: str, url: str) -> None:
         return
     store = TemplateStore(url, TemplateCipher.from_environment())
     try:
-        print(f"{store.forget(identity)} templates deleted")
+        print(f"{store.forget(one_name(identity))} templates deleted")
     finally:
         store.close()
 
 
 def _say_of_data(config: PipelineConfig, identity: str) -> None:
-    folder = Path(config.data.images) / identity
-    if folder.is_dir():
-        print(f"note: their photos are still in {folder}, and the next run reads them: delete them")
+    for name in sorted(spellings(identity)):
+        folder = Path(config.data.images) / name
+        if folder.is_dir():
+            print(f"note: their photos are still in {folder}; the next run reads them: delete them")
     lists = [config.data.image_list] if config.data.image_list else []
     lists += [path for _, paths in config.data.pair_lists for path in paths]
     wanted = pattern(identity)

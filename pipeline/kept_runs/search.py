@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
+from serving.names import spellings
+
 _LONG: Final = 6  # Bytes of a name that random bytes do not spell.
 _LETTERS: Final = rb"A-Za-z0-9\x80-\xff"
 _BEFORE: Final = rb"[\x00\t\n\r \"',;:/\\(\[<>=|]"
@@ -25,18 +27,20 @@ def pattern(identity: str, digests: Collection[str] = ()) -> re.Pattern[bytes]:
     random bytes spell it too often.
 
     Args:
-        identity: The name. It is looked for in UTF-8 and in UTF-32, in which NumPy keeps it.
+        identity: The name, in any spelling. It is looked for in UTF-8 and in UTF-32, in which NumPy
+            keeps it.
         digests: In hexadecimal digits; the 32 bytes themselves are looked for as well.
     """
-    name = identity.encode()
-    word = re.escape(name)
-    if len(name) >= _LONG:
-        alone = rb"(?<![" + _LETTERS + rb"])" + word + rb"(?![" + _LETTERS + rb"])"
-    else:
-        alone = rb"(?:" + _BEFORE + rb"|^)" + word + rb"(?=" + _AFTER + rb"|$)"
-    length = re.escape(bytes([len(name)])) + word if len(name) < 128 else word
-    wide = re.escape(identity.encode("utf-32-le"))
-    found = [alone, length, wide]
+    found: list[bytes] = []
+    for each in sorted(spellings(identity)):
+        name = each.encode()
+        word = re.escape(name)
+        if len(name) >= _LONG:
+            alone = rb"(?<![" + _LETTERS + rb"])" + word + rb"(?![" + _LETTERS + rb"])"
+        else:
+            alone = rb"(?:" + _BEFORE + rb"|^)" + word + rb"(?=" + _AFTER + rb"|$)"
+        length = re.escape(bytes([len(name)])) + word if len(name) < 128 else word
+        found += [alone, length, re.escape(each.encode("utf-32-le"))]
     for digest in digests:
         found += [digest.encode(), re.escape(bytes.fromhex(digest))]
     return re.compile(rb"|".join(found))

@@ -3,13 +3,16 @@
 import json
 from hashlib import sha256
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from components import features
+from pipeline.faceauth import main
 from pipeline.kept_runs.forget import forget
 from pipeline.kept_runs.forgotten import is_marked
 from pipeline.kept_runs.search import files_with, pattern
+from serving.enrolment import ModelVersion, TemplateCipher, TemplateStore, new_key
 
 
 def write_images(folder, people: dict[str, bytes]) -> None:
@@ -99,3 +102,36 @@ def test_who_is_not_there_takes_nothing_away(store, two_runs) -> None:
     assert store.there() == before
     assert (store.root / "report").exists()
     assert not (store.root / "forgotten.json").exists()
+
+
+def test_the_command_forgets_in_runs_and_in_the_template_store(
+    store, two_runs, tmp_path, monkeypatch, capsys
+) -> None:
+    url, key = f"sqlite:///{tmp_path / 'templates.db'}", new_key()
+    templates = TemplateStore(url, TemplateCipher(key))
+    for name in ("Ada", "Adam"):
+        templates.put(name, ModelVersion("faceauth", 1), np.ones((2, 4), np.float32))
+    templates.close()
+    config = tmp_path / "faces.yaml"
+    config.write_text(
+        f"name: faces\nruns_dir: {tmp_path / 'runs'}\n"
+        f"data: {{images: {tmp_path / 'photos'}, align: none}}\n"
+    )
+    (tmp_path / "photos" / "Ada").mkdir(parents=True)
+    monkeypatch.setenv("FACEAUTH_TEMPLATE_KEY", key)
+    asked = ["forget-subject", "Ada", "--config", str(config), "--store", url]
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("2 templates deleted\n")
+    assert f"their photos are still in {tmp_path / 'photos' / 'Ada'};" in said
+    assert said.endswith("nothing is left\n")
+    templates = TemplateStore(url, TemplateCipher(key))
+    assert templates.made_by("Ada") is None
+    assert templates.made_by("Adam") == ModelVersion("faceauth", 1)
+    templates.close()
+    # What cannot be deleted is named, and is no success.
+    (store.root / "note.txt").write_text("Ada was here")
+    assert main(asked) == 2
+    told = capsys.readouterr()
+    assert told.out.startswith("0 templates deleted\n")
+    assert str(store.root / "note.txt") in told.err

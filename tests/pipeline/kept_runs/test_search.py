@@ -44,6 +44,14 @@ def test_a_long_name(content: bytes, found: bool) -> None:
     assert bool(pattern("Ada_Lovelace").search(content)) is found
 
 
+def test_a_name_is_found_in_any_spelling() -> None:
+    composed, decomposed = "Ren\u00e9e", "Rene\u0301e"
+    for asked in (composed, decomposed, "Ren\u00e9\u200be"):
+        for content in (composed, decomposed):
+            assert pattern(asked).search(f"a,{content},1".encode())
+    assert not pattern("Renee").search(f"a,{composed},1".encode())
+
+
 def test_a_digest_is_found_as_digits_and_as_bytes() -> None:
     wanted = pattern("Ada", [DIGEST])
     assert wanted.search(b"x" + DIGEST.encode())
