@@ -18,6 +18,7 @@ from pipeline.launcher.records import RunRecord
 
 _COUNTED: Final = re.compile(r"^([\d,]+) of [\d,]+ ([a-z][a-z ]*[a-z])(?:$|[,;:])")
 _MIB: Final = 2**20
+_WORTH_A_LINE_S: Final = 0.05
 
 
 @dataclass
@@ -114,12 +115,13 @@ def counted(counters: Mapping[str, int]) -> str:
 
 
 def cost_lines(costs: Mapping[str, Cost], seconds: Mapping[str, float]) -> list[str]:
-    """A table of what components cost.
+    """A table of what components cost, without those that took no time to speak of.
 
     Args:
         costs: By component.
         seconds: Wall time of those that ran, in their order.
     """
+    seconds = {name: took for name, took in seconds.items() if took >= _WORTH_A_LINE_S}
     width = max((len(name) for name in seconds), default=0)
     lines = [f"  {'':<{width}}  {'seconds':>8}  {'CPU s':>8}  {'MiB':>7}"] if seconds else []
     for name, took in seconds.items():

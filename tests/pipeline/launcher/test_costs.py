@@ -72,7 +72,7 @@ def test_counts_of_the_data(tmp_path: Path) -> None:
 
 def test_the_table() -> None:
     costs = {"Gen": Cost(3.04, 1234.4, {"images": 8})}
-    assert cost_lines(costs, {"Gen": 2.0, "Train": 10.0}) == [
+    assert cost_lines(costs, {"Gen": 2.0, "Train": 10.0, "Gate": 0.02}) == [
         "          seconds     CPU s      MiB",
         "  Gen         2.0       3.0    1,234  8 images",
         "  Train      10.0       0.0        0",
