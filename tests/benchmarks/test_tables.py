@@ -77,11 +77,17 @@ def test_ageing_sets_the_two_thresholds_side_by_side():
     }
     lines = ageing.table(decision, distances, labels)
     assert [line.split() for line in lines[2:5]] == [
-        ["plain", "0.000%", "0.000%", "0.00%", "50.00%"],
-        ["blur", "75.000%", "25.000%", "0.00%", "0.00%"],
-        ["small+jpeg", "50.000%", "50.000%", "50.00%", "50.00%"],
+        ["plain", "6", "0.000%", "0.000%", "0.00%", "50.00%"],
+        ["blur", "6", "75.000%", "25.000%", "0.00%", "0.00%"],
+        ["small+jpeg", "6", "50.000%", "50.000%", "50.00%", "50.00%"],
     ]
     assert lines[5:] == [
         "worst FMR of those looked at: before 75.000%, after 25.000%",
         "worst FMR of those never seen: before 50.000%, after 50.000%",
     ]
+
+
+def test_ageing_without_a_pair_of_one_person():
+    fmr, fnmr = ageing.rates(np.float32([1, 2, np.nan]), np.array([0, 0, 1]), 1.5)
+    assert fmr == 0.5
+    assert np.isnan(fnmr)

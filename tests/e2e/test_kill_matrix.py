@@ -3,16 +3,12 @@
 import os
 import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
+from chain_outputs import outputs
 from test_chain import DATA, FACEAUTH, MODEL, Chain
-
-from pipeline.launcher.records import last_run
-from serving.file_digests import file_digests
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -46,40 +42,11 @@ def run_until(chain: Chain, line: str, delay_s: float) -> bool:
     return False
 
 
-def numbers(model: str | Path) -> dict[str, bytes]:
-    """The numeric variables of a SavedModel."""
-    import tensorflow as tf
-
-    reader = tf.train.load_checkpoint(f"{model}/variables/variables")
-    values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    return {
-        name: value.tobytes()
-        for name, value in values.items()
-        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
-    }
-
-
-def outputs(chain: Chain) -> dict[str, Any]:
-    """Digests of the records of the last run, and the weights of its model."""
-    record = last_run(chain.config.metadata_path)
-    assert record is not None
-    assert not record.unfinished
-    found: dict[str, Any] = {}
-    for execution in record.executions:
-        for artifact in execution.outputs:
-            if artifact.type_name in ("Examples", "CalibrationPairs"):
-                folder = Path(artifact.uri)
-                found[f"{execution.node}/{folder.parent.name}"] = file_digests(folder)
-    model = record.artifact("Model")
-    assert model is not None
-    return found | numbers(f"{model.uri}/Format-Serving")
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     chain = Chain(tmp_path_factory.mktemp("whole"))
     chain.run("local")
-    return outputs(chain)
+    return outputs(chain.config)
 
 
 def test_killed_in_and_behind_every_component(
@@ -96,5 +63,5 @@ def test_killed_in_and_behind_every_component(
     assert killed > len(nodes)
     last = chain.run("local")
     assert last.pushed
-    assert outputs(chain) == whole
+    assert outputs(chain.config) == whole
     assert not list(chain.config.root.glob("artifacts/**/.unfinished/*"))

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
+from chain_outputs import numbers
 from test_chain import Chain, Run
-from test_kill_matrix import numbers
 
 from pipeline.config import load_config
 from pipeline.kubeflow_runner import compile_pipeline
