@@ -13,61 +13,28 @@ was taken. Nothing is chosen here.
 """
 
 import argparse
-import io
 import os
 import sys
 import time
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image, ImageFilter
 
 from components.decision.own_photos import Photos, photos_of, reader_for, score_photos
 from components.exported_model import ExportedModel, decision_of
 from components.metrics.roc import counts_at
 from components.pair_example_gen.images import align
-from components.val_scorer.ageing import STRENGTHS
+from components.val_scorer.ageing import STRENGTHS, Strengths, aged
 from faces import FaceCanvas
 from faces.record import canvas_of
 
 UNSEEN: Final = ("small+jpeg", "blur+noise", "gamma+jpeg")
-# Of whole photos, in pixels and not by their size: the face is a part of them.
-WHOLE: Final[dict[str, Callable[[Image.Image, np.random.Generator], Image.Image]]] = {
-    "blur": lambda photo, _: photo.filter(ImageFilter.GaussianBlur(1.5)),
-    "noise": lambda photo, random: Image.fromarray(
-        (np.asarray(photo) + random.normal(0.5, 10, np.asarray(photo).shape))
-        .clip(0, 255)
-        .astype(np.uint8)
-    ),
-    "jpeg": lambda photo, _: Image.open(io.BytesIO(saved(photo, "JPEG", quality=20))),
-    "gamma": lambda photo, random: photo.point(gamma_table(random.choice([0.5, 2]), photo)),
-    "small": lambda photo, _: photo.reduce(2),
-}
-
-
-def gamma_table(power: float, photo: Image.Image) -> list[int]:
-    """What each value becomes, for each band."""
-    return [round(255 * (value / 255) ** power) for value in range(256)] * len(photo.getbands())
-
-
-def saved(photo: Image.Image, form: str, **how: int) -> bytes:
-    """A photo as a file."""
-    file = io.BytesIO()
-    photo.save(file, form, **how)
-    return file.getvalue()
-
-
-def aged_photo(content: bytes, kind: str, name: str) -> bytes:
-    """A whole photo, degraded in the ways that ``kind`` names, with ``+`` between."""
-    photo = Image.open(io.BytesIO(content)).convert("RGB")
-    random = np.random.default_rng(zlib.crc32(f"{kind} {name}".encode()))
-    for one in kind.split("+"):
-        photo = WHOLE[one](photo, random)
-    return saved(photo, "PNG", compress_level=0)
+# Of whole photos: less than of aligned faces, as the face is a part of them. The blur is of 1.5
+# pixels in LFW's, which have 250.
+WHOLE: Final = Strengths(blur=0.006, noise=10.0, small=0.5)
 
 
 def rates(distances: np.ndarray, labels: np.ndarray, threshold: float) -> tuple[float, float]:
@@ -131,7 +98,7 @@ def whole_photos(
             name = str(photos.ids[row])
             content = (photos.root / name).read_bytes()
             return align(
-                content if kind == "plain" else aged_photo(content, kind, name), canvas, "largest"
+                content if kind == "plain" else aged(content, kind, name, WHOLE), canvas, "largest"
             )[0]
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:

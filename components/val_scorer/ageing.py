@@ -7,7 +7,7 @@ image, so that a strength means about the same for one of 100 and for one of 1,0
 import io
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -32,23 +32,43 @@ STRENGTHS: Final[Mapping[str, str]] = {
 }
 
 
-def aged(data: bytes, ageing: str, image_id: str) -> bytes:
+class Strengths(NamedTuple):
+    """How much images are degraded.
+
+    Attributes:
+      blur: Standard deviation, of the shorter side.
+      noise: Standard deviation, of 255.
+      jpeg: Quality.
+      small: Of each side.
+    """
+
+    blur: float = BLUR
+    noise: float = NOISE
+    jpeg: int = JPEG
+    small: float = SMALL
+
+
+AS_DECIDED: Final = Strengths()
+
+
+def aged(data: bytes, ageing: str, image_id: str, strengths: Strengths = AS_DECIDED) -> bytes:
     """A degraded copy of an image file, always the same one.
 
     Args:
       data: A JPEG or PNG file; what EXIF says is ignored, as it is by the model.
       ageing: Of ``STRENGTHS``, or several of them with ``+`` between, one after the other.
       image_id: Chance is seeded by it.
+      strengths: How much.
 
     Returns:
       A JPEG file where ``jpeg`` is the last, else PNG.
     """
     for one in ageing.split("+"):
-        data = _aged_once(data, one, image_id)
+        data = _aged_once(data, one, image_id, strengths)
     return data
 
 
-def _aged_once(data: bytes, ageing: str, image_id: str) -> bytes:
+def _aged_once(data: bytes, ageing: str, image_id: str, strengths: Strengths) -> bytes:
     from PIL import Image
 
     opened = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
@@ -56,49 +76,48 @@ def _aged_once(data: bytes, ageing: str, image_id: str) -> bytes:
     image = opened.convert("L" if opened.mode in ("1", "L", "LA", "I;16") else "RGB")
     image = image.reduce(max(max(image.size) // SIDE, 1))
     random = np.random.default_rng([zlib.crc32(ageing.encode()), zlib.crc32(image_id.encode())])
-    made = _AGEINGS[ageing](image, random)
+    made = _AGEINGS[ageing](image, random, strengths)
     buffer = io.BytesIO()
     if ageing == "jpeg":
-        made.save(buffer, "JPEG", quality=JPEG)
+        made.save(buffer, "JPEG", quality=strengths.jpeg)
     else:
-        # Nobody keeps it: written fast rather than small.
         # Nobody keeps it: packing takes longer than all else.
         made.save(buffer, "PNG", compress_level=0)
     return buffer.getvalue()
 
 
-def _blur(image: Any, random: np.random.Generator) -> Any:
+def _blur(image: Any, random: np.random.Generator, strengths: Strengths) -> Any:
     from PIL import ImageFilter
 
-    return image.filter(ImageFilter.GaussianBlur(BLUR * min(image.size)))
+    return image.filter(ImageFilter.GaussianBlur(strengths.blur * min(image.size)))
 
 
-def _noise(image: Any, random: np.random.Generator) -> Any:
+def _noise(image: Any, random: np.random.Generator, strengths: Strengths) -> Any:
     from PIL import Image
 
     pixels = np.asarray(image, np.float32)
-    noise = NOISE * random.standard_normal(pixels.shape, np.float32)
+    noise = strengths.noise * random.standard_normal(pixels.shape, np.float32)
     return Image.fromarray((pixels + noise + 0.5).clip(0, 255).astype(np.uint8))
 
 
-def _jpeg(image: Any, random: np.random.Generator) -> Any:
+def _jpeg(image: Any, random: np.random.Generator, strengths: Strengths) -> Any:
     return image
 
 
-def _gamma(image: Any, random: np.random.Generator) -> Any:
+def _gamma(image: Any, random: np.random.Generator, strengths: Strengths) -> Any:
     power = GAMMAS[int(random.integers(len(GAMMAS)))]
     table = np.round(255 * (np.arange(256) / 255) ** power).astype(int).tolist()
     return image.point(table * len(image.getbands()))
 
 
-def _small(image: Any, random: np.random.Generator) -> Any:
+def _small(image: Any, random: np.random.Generator, strengths: Strengths) -> Any:
     from PIL import Image
 
-    size = tuple(max(round(SMALL * side), 1) for side in image.size)
+    size = tuple(max(round(strengths.small * side), 1) for side in image.size)
     return image.resize(size, Image.Resampling.BOX)
 
 
-_AGEINGS: Final[Mapping[str, Callable[[Any, np.random.Generator], Any]]] = {
+_AGEINGS: Final[Mapping[str, Callable[[Any, np.random.Generator, Strengths], Any]]] = {
     "blur": _blur,
     "noise": _noise,
     "jpeg": _jpeg,
