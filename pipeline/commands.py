@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 
-from serving.commands.options import add_store
+from serving.commands.options import add_open_store
 
 
 def run(parser: ArgumentParser) -> None:
@@ -82,7 +82,7 @@ def forget_subject(parser: ArgumentParser) -> None:
     """Adds the arguments of ``faceauth forget-subject``."""
     parser.add_argument("id", metavar="ID", help="the person's name in the data and as enrolled")
     _add_config(parser)
-    add_store(parser)
+    add_open_store(parser)
     parser.set_defaults(run="pipeline.kept_runs.forget:run")
 
 

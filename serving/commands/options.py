@@ -32,13 +32,18 @@ environment:
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--store``."""
+    """Adds ``--store``; what the environment says of it is for the caller to tell."""
     parser.add_argument(
         "--store",
         default=os.environ.get("FACEAUTH_STORE", DEFAULT_STORE),
         metavar="URL",
         help="where templates are kept, a SQLAlchemy URL (%(default)s)",
     )
+
+
+def add_open_store(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--store``, and says which variables name and open it."""
+    add_store(parser)
     parser.epilog = f"""{parser.epilog or ""}\
   FACEAUTH_STORE         the template store, instead of --store
   FACEAUTH_TEMPLATE_KEY  encrypts the templates; make one with: faceauth new-key

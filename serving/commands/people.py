@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serving.commands.options import (
-    DEFAULT_STORE,
     NO,
     YES,
     add_as_is,
     add_face,
+    add_open_store,
     add_server,
     add_store,
     client_of,
@@ -80,9 +80,7 @@ def new_signing_key(parser: argparse.ArgumentParser) -> None:
 
 def change_key(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``faceauth change-key``."""
-    parser.add_argument(
-        "--store", default=os.environ.get("FACEAUTH_STORE", DEFAULT_STORE), metavar="URL"
-    )
+    add_store(parser)
     parser.epilog = f"""{parser.epilog or ""}\
   FACEAUTH_TEMPLATE_KEY      the key that opens the templates now
   FACEAUTH_NEW_TEMPLATE_KEY  the key that is to open them from then on
@@ -92,7 +90,7 @@ def change_key(parser: argparse.ArgumentParser) -> None:
 
 def _add_store(parser: argparse.ArgumentParser) -> None:
     add_server(parser)
-    add_store(parser)
+    add_open_store(parser)
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from typing import Final
 
 from serving.commands.options import (
     DEFAULT_MODEL,
-    DEFAULT_STORE,
     DEFAULT_URL,
     YES,
     add_server,
+    add_store,
     client_of,
     say,
 )
@@ -49,10 +49,9 @@ def page(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``faceauth page``."""
     parser.description = f"{parser.description} Who has the printed address is in; no login."
     url = os.environ.get("FACEAUTH_URL", DEFAULT_URL)
-    store = os.environ.get("FACEAUTH_STORE", DEFAULT_STORE)
     parser.add_argument("--url", default=url, help="the model server (%(default)s)")
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--store", default=store, help="the template store (%(default)s)")
+    add_store(parser)
     # A browser gives the camera to localhost, and else to https only.
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from serving.limits import MAX_PIXELS
+from serving.limits import HEAD_TIMEOUT_S, MAX_CONNECTIONS, MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class Limits:
 
     max_body_bytes: int = 64 * 2**20
     max_image_pixels: int = MAX_PIXELS
-    head_timeout_s: float = 30.0
+    head_timeout_s: float = HEAD_TIMEOUT_S
     body_timeout_s: float = 30.0
     request_timeout_s: float = 30.0
-    max_connections: int = 512
+    max_connections: int = MAX_CONNECTIONS
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from typing import Final
 
 import uvicorn
 
@@ -10,12 +9,10 @@ from serving.client import Client, Endpoint
 from serving.commands.options import store_place
 from serving.enrolment import Authenticator, TemplateCipher, TemplateStore
 from serving.http_limits import http_protocol
+from serving.limits import HEAD_TIMEOUT_S, MAX_CONNECTIONS
 from serving.web.app import web_app
 from serving.web.served_model import ModelFacts, ServedModel
 from serving.web.session import Session
-
-_MOST_CONNECTIONS: Final = 512
-_HEAD_TIMEOUT_S: Final = 30.0
 
 
 def run(given: argparse.Namespace) -> int:
@@ -41,7 +38,7 @@ def run(given: argparse.Namespace) -> int:
             host=given.host,
             port=given.port,
             log_level="warning",
-            http=http_protocol(_HEAD_TIMEOUT_S, _MOST_CONNECTIONS),
+            http=http_protocol(HEAD_TIMEOUT_S, MAX_CONNECTIONS),
         )
     templates.close()
     return 0
