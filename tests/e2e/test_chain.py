@@ -98,6 +98,11 @@ class Run:
         return [Path(each.uri) for each in execution.outputs if each.type_name == type_name]
 
 
+def inherited() -> dict[str, str]:
+    """This process's environment, without what changes a config."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FACEAUTH")}
+
+
 class Chain:
     """Runs the pipeline in a folder of its own."""
 
@@ -112,12 +117,9 @@ class Chain:
         return load_config(self.path, {})
 
     def run(self, engine: str, **overrides: str) -> Run:
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith("FACEAUTH")
-        }
         finished = subprocess.run(
             [*FACEAUTH, "run", "--config", self.path, "--engine", engine],
-            env={**inherited, **overrides},
+            env={**inherited(), **overrides},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,6 +1,5 @@
 """SIGKILL in the middle of each component and between any two: the same comes out in the end."""
 
-import os
 import subprocess
 import time
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import psutil
 import pytest
 from chain_outputs import outputs
-from test_chain import DATA, FACEAUTH, MODEL, Chain
+from test_chain import DATA, FACEAUTH, MODEL, Chain, inherited
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -23,10 +22,9 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 def run_until(chain: Chain, line: str, delay_s: float) -> bool:
     """Runs until a line is on the screen and then kills; whether it came before the end."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("FACEAUTH")}
     process = subprocess.Popen(
         [*FACEAUTH, "run", "--config", chain.path],
-        env=inherited,
+        env=inherited(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

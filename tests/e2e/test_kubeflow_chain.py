@@ -84,10 +84,6 @@ class Kubeflow:
             assert artifact["uri"].startswith("gs://")
             self.made[name, key] = [{**artifact, "type": definition["artifactType"]}]
 
-    def folder(self, name: str, key: str) -> Path:
-        """Where an output lies in the bucket."""
-        return self.buckets / self.made[name, key][0]["uri"].removeprefix("gs://")
-
 
 def from_task(value: dict[str, Any]) -> tuple[str, str]:
     """The task and the output that an input comes from."""
@@ -114,13 +110,9 @@ def kubeflow(
         "FACEAUTH__SERVING__BASE_DIR": str(served),
         "FACEAUTH__RUNS_DIR": str(folder / "runs"),
     }
-    before = os.environ.get("FACEAUTH_BUCKETS")
-    os.environ["FACEAUTH_BUCKETS"] = str(folder)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACEAUTH_BUCKETS", str(folder))
         path = compile_pipeline(load_config(chain.path, overrides))
-    finally:
-        if before is None:
-            del os.environ["FACEAUTH_BUCKETS"]
     run = Kubeflow(yaml.safe_load(path.read_text()), folder)
     for name in run.order:
         run.run(name)
