@@ -16,7 +16,6 @@ hostile request got a 5xx, or if the memory at the end is above that at half tim
 import argparse
 import asyncio
 import itertools
-import os
 import shutil
 import sys
 import tempfile
@@ -118,7 +117,7 @@ async def one_round(
 
 def server_memory() -> float:
     """Resident memory of the largest child of this process, in MiB."""
-    children = psutil.Process(os.getpid()).children(recursive=True)
+    children = psutil.Process().children(recursive=True)
     return max(child.memory_info().rss for child in children) / 2**20
 
 

@@ -29,6 +29,7 @@ from components.trainer.networks.config import DLIB_SIDE
 from components.trainer.networks.dlib_weights import PACKAGE
 from components.transform.config import ImageConfig
 from pipeline.errors import CommandError
+from pipeline.run_folder import ARTIFACTS, METADATA
 from pipeline.yaml_file import Place, YamlError, read_yaml
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -292,12 +293,12 @@ class PipelineConfig(Section):
     @property
     def pipeline_root(self) -> Path:
         """Where artifacts go."""
-        return self.root / "artifacts"
+        return self.root / ARTIFACTS
 
     @property
     def metadata_path(self) -> Path:
         """The SQLite file of ML Metadata."""
-        return self.root / "metadata.sqlite"
+        return self.root / METADATA
 
     @property
     def serving_dir(self) -> Path:

@@ -40,6 +40,7 @@ from components.val_scorer.component import ValScorer
 from pipeline.baseline import BlessedBeforeStrategy
 from pipeline.config import PipelineConfig
 from pipeline.evaluation import build_eval_config
+from pipeline.run_folder import KEPT_EMBEDDINGS, KEPT_FACES
 
 _PREPROCESSING_FN: Final = "components.transform.preprocessing.preprocessing_fn"
 _LOCAL_BEAM: Final = [
@@ -254,7 +255,7 @@ def create_pipeline(
       resolve_baseline: Look up the last blessed model in ML Metadata.
     """
     nodes, columns = _Nodes(), attribute_names(config.data)
-    kept = f"{pipeline_root or config.root}/aligned_faces"
+    kept = f"{pipeline_root or config.root}/{KEPT_FACES}"
     faces = nodes.add(
         PairExampleGen(config.data.model_dump_json(), fingerprint(config.data), kept_faces=kept)
     )
@@ -287,7 +288,7 @@ def create_pipeline(
             model,
             baseline_model=baseline,
             scoring=config.scoring,
-            kept_embeddings=f"{pipeline_root or config.root}/embeddings",
+            kept_embeddings=f"{pipeline_root or config.root}/{KEPT_EMBEDDINGS}",
         )
     )
     scored = scorer.outputs["scored_pairs"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from components import features
 from components.pair_example_gen.errors import DataError
 from pipeline.config import PipelineConfig, ensure_data, load_config
+from pipeline.run_folder import PREVIEW
 from serving.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def write_preview(config: PipelineConfig) -> Path:
         )
     files = [first for _, first, _ in pairs] + [second for _, _, second in pairs]
     sheet = contact_sheet([label for label, _, _ in pairs], augmented(config, files))
-    path = config.root / "preview.png"
+    path = config.root / PREVIEW
     with whole_file(path) as partial:
         sheet.save(partial, "PNG")
     return path

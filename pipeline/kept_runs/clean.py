@@ -4,17 +4,21 @@ import argparse
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
 
 from pipeline.config import load_config
 from pipeline.errors import CommandError
-from pipeline.kept_runs.history import METADATA, History
-from pipeline.launcher.checksums import CHECKSUMS, DAMAGED
+from pipeline.kept_runs.history import History
 from pipeline.launcher.lock import only_run
-from pipeline.launcher.records import Artifact, RunRecord
-
-# Where Trainer keeps the state of a training that was stopped, in its own folder.
-CHECKPOINTS: Final = "checkpoints"
+from pipeline.run_folder import (
+    ARTIFACTS,
+    CHECKPOINTS,
+    CHECKSUMS,
+    DAMAGED,
+    KEPT_EMBEDDINGS,
+    KEPT_FACES,
+    LOGS,
+    METADATA,
+)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -55,14 +59,14 @@ def clean(root: Path, keep: int, say: Callable[[str], object], dry_run: bool = F
     whole = next((run for run in runs if not run.unfinished), None)
     kept = [run for at, run in enumerate(runs) if at < keep or run is whole]
     gone = [run for run in runs if run not in kept]
-    used = {artifact.id for run in kept for artifact in _made(run)}
+    used = {artifact.id for run in kept for artifact in run.artifacts}
     entries = history.artifacts()
-    blessed = {each.blessed for each in entries} - {None}
+    blessed = {each.blessed for each in entries if each.blessed is not None}
     in_use = {
         artifact.id
         for run in gone
-        if any(artifact.id in blessed for artifact in _made(run))
-        for artifact in _made(run)
+        if any(artifact.id in blessed for artifact in run.artifacts)
+        for artifact in run.artifacts
         if artifact.type_name in ("ModelBlessing", "PushedModel")
     }
     stay = used | blessed | in_use
@@ -86,29 +90,24 @@ def clean(root: Path, keep: int, say: Callable[[str], object], dry_run: bool = F
     )
 
 
-def _made(run: RunRecord) -> list[Artifact]:
-    return [artifact for each in run.executions for artifact in each.outputs]
-
-
 def _artifact_folders(root: Path) -> Iterator[Path]:
-    # artifacts/<component>/<output>/<number of the execution>
-    for folder in (root / "artifacts").glob("*/*/*"):
+    for folder in (root / ARTIFACTS).glob("*/*/*"):
         if folder.parent.name not in (".system", CHECKPOINTS):
             yield folder
 
 
-def _left_behind(root: Path, began: float, stay: set[int | None]) -> Iterator[Path]:
+def _left_behind(root: Path, began: float, stay: set[int]) -> Iterator[Path]:
     """Logs, checkpoints and temporary files of no run that is kept."""
     yield from (root / DAMAGED).glob("*")
-    yield from (root / "artifacts").glob("*/.system/*/*")
-    for pattern in ("logs/*", f"artifacts/*/{CHECKPOINTS}/*"):
+    yield from (root / ARTIFACTS).glob("*/.system/*/*")
+    for pattern in (f"{LOGS}/*", f"{ARTIFACTS}/*/{CHECKPOINTS}/*"):
         for path in root.glob(pattern):
             if path.stat().st_mtime < began:
                 yield path
     for path in (root / CHECKSUMS).glob("*.json"):
         if int(path.stem) not in stay:
             yield path
-    for pattern in (".*.part", "aligned_faces/**/*.part", "embeddings/**/*.part"):
+    for pattern in (".*.part", f"{KEPT_FACES}/**/*.part", f"{KEPT_EMBEDDINGS}/**/*.part"):
         yield from root.glob(pattern)
 
 

@@ -14,16 +14,25 @@ from components import features
 from pipeline.config import PipelineConfig, load_config
 from pipeline.errors import CommandError
 from pipeline.kept_runs.forgotten import FORGOTTEN, mark
-from pipeline.kept_runs.history import METADATA, History
+from pipeline.kept_runs.history import History
 from pipeline.kept_runs.search import files_with, pattern
-from pipeline.launcher.checksums import DAMAGED
 from pipeline.launcher.lock import only_run
-from pipeline.launcher.report import REPORT_FOLDER
+from pipeline.run_folder import (
+    ARTIFACTS,
+    CHECKPOINTS,
+    DAMAGED,
+    KEPT_EMBEDDINGS,
+    KEPT_FACES,
+    LOGS,
+    METADATA,
+    PREVIEW,
+    REPORT,
+)
 from serving.names import one_name, spellings
 from serving.whole_file import whole_file
 
 _MODELS: Final = ("Model", "PushedModel", "ModelBlessing", "InfraBlessing", "Schema")
-_CACHES: Final = ("aligned_faces", "embeddings", DAMAGED, REPORT_FOLDER, "preview.png")
+_CACHES: Final = (KEPT_FACES, KEPT_EMBEDDINGS, DAMAGED, REPORT, PREVIEW)
 
 
 @dataclass
@@ -97,9 +106,8 @@ def forget(root: Path, identity: str, say: Callable[[str], object]) -> set[str]:
                 mark(Path(version).parent / FORGOTTEN, {version})
     wanted = pattern(identity, part.digests)
     named = {place for path in files_with(root, wanted) if (place := _artifact_of(root, path))}
-    models = {Path(model).resolve() for model in part.models}
     entries = history.artifacts()
-    models |= {each.folder.resolve() for each in entries if each.type_name in _MODELS}
+    models = {each.folder.resolve() for each in entries if each.type_name in _MODELS}
     folders = {
         folder
         for folder in {each.resolve() for each in part.artifacts | named}
@@ -111,9 +119,9 @@ def forget(root: Path, identity: str, say: Callable[[str], object]) -> set[str]:
     if folders or part.photos:
         for path in (root / name for name in _CACHES):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        for path in root.glob("artifacts/*/checkpoints/*"):
+        for path in root.glob(f"{ARTIFACTS}/*/{CHECKPOINTS}/*"):
             shutil.rmtree(path)
-    redacted = sum(_redact(path, wanted) for path in (root / "logs").glob("*"))
+    redacted = sum(_redact(path, wanted) for path in (root / LOGS).glob("*"))
     say(
         f"{root}: {part.photos} photos found; {len(folders)} artifacts deleted, {redacted} logs "
         f"without the name, {len(part.models)} models marked"
@@ -133,10 +141,9 @@ def part_in(history: History, identity: str) -> Part:
                 found.photos += len(digests)
                 found.digests |= set(digests)
     for run_ in history.runs():
-        made = [artifact for each in run_.executions for artifact in each.outputs]
-        if not read & {artifact.id for artifact in made}:
+        if not read & {artifact.id for artifact in run_.artifacts}:
             continue
-        for artifact in made:
+        for artifact in run_.artifacts:
             if artifact.type_name == "Model":
                 found.models.add(artifact.uri)
             elif artifact.type_name == "PushedModel":
@@ -166,7 +173,7 @@ def _photos_of(folder: Path, names: set[bytes]) -> list[str]:
 def _artifact_of(root: Path, path: Path) -> Path | None:
     # artifacts/<component>/<output>/<number>/...
     parts = path.relative_to(root).parts
-    return root.joinpath(*parts[:4]) if parts[0] == "artifacts" and len(parts) > 4 else None
+    return root.joinpath(*parts[:4]) if parts[0] == ARTIFACTS and len(parts) > 4 else None
 
 
 def _redact(log: Path, wanted: re.Pattern[bytes]) -> int:

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from pipeline.launcher.records import Records, RunRecord
-
-METADATA: Final = "metadata.sqlite"
+from pipeline.launcher.records import Records
+from pipeline.run_folder import METADATA
 
 
 @dataclass(frozen=True)
@@ -27,39 +26,15 @@ class Entry:
     blessed: int | None
 
 
-class History:
-    """The metadata store of a pipeline.
+class History(Records):
+    """The metadata store of a pipeline, for changes.
 
     Args:
         root: The pipeline's folder below ``runs_dir``. Nothing runs there meanwhile.
     """
 
     def __init__(self, root: Path) -> None:
-        from ml_metadata import MetadataStore
-        from ml_metadata.proto import metadata_store_pb2
-
-        protos: Any = metadata_store_pb2
-        connection = protos.ConnectionConfig()
-        connection.sqlite.filename_uri = str(root / METADATA)
-        connection.sqlite.connection_mode = protos.SqliteMetadataSourceConfig.READWRITE
-        self._protos = protos
-        self._store = MetadataStore(connection)
-        self._records = Records(root / METADATA)
-
-    def runs(self) -> list[RunRecord]:
-        """All runs, the newest first."""
-        contexts = sorted(
-            self._store.get_contexts_by_type("pipeline_run"), key=lambda run: run.id, reverse=True
-        )
-        return [
-            RunRecord(
-                each.name,
-                each.id,
-                each.create_time_since_epoch / 1000,
-                self._records.executions(each),
-            )
-            for each in contexts
-        ]
+        super().__init__(root / METADATA, writable=True)
 
     def artifacts(self) -> list[Entry]:
         """All artifacts that are not marked as deleted."""

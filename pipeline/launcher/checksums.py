@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.launcher.records import Artifact, RunRecord
+from pipeline.run_folder import CHECKSUMS, DAMAGED
 from serving.file_digests import differences, file_digests
 from serving.whole_file import whole_file
 
-CHECKSUMS: Final = "checksums"
-DAMAGED: Final = "damaged"
 _NAMED_FILES: Final = 3
 
 
@@ -31,7 +30,7 @@ def keep_checksums(run: RunRecord, root: Path) -> None:
         OSError: A file cannot be read or written.
     """
     for artifact in _local(run):
-        record = root / CHECKSUMS / f"{artifact.id}.json"
+        record = _path(root, artifact)
         if not record.exists():
             content = {"artifact": artifact.uri, "sha256": file_digests(Path(artifact.uri))}
             with whole_file(record) as path:
@@ -50,25 +49,24 @@ def set_aside_newest(root: Path) -> list[str]:
     Raises:
         OSError: A file cannot be read or moved.
     """
-    newest: dict[Path, int] = {}
-    for path in (root / CHECKSUMS).glob("*.json"):
+    newest: dict[Path, Path] = {}
+    # In the order of the artifacts' numbers, so that the last of an output is its newest.
+    for path in sorted((root / CHECKSUMS).glob("*.json"), key=lambda path: int(path.stem)):
         if (record := _read(path)) is None or not Path(record["artifact"]).is_dir():
             path.unlink()
-            continue
-        output = Path(record["artifact"]).parent
-        newest[output] = max(newest.get(output, 0), int(path.stem))
+        else:
+            newest[Path(record["artifact"]).parent] = path
     return _set_aside(newest.values(), root)
 
 
 def set_aside_used(run: RunRecord, root: Path) -> list[str]:
     """Sets aside what changed among the artifacts that a run made or took from the cache."""
-    return _set_aside((artifact.id for artifact in _local(run)), root)
+    return _set_aside((_path(root, artifact) for artifact in _local(run)), root)
 
 
-def _set_aside(ids: Iterable[int], root: Path) -> list[str]:
+def _set_aside(paths: Iterable[Path], root: Path) -> list[str]:
     said = []
-    for number in sorted(set(ids)):
-        path = root / CHECKSUMS / f"{number}.json"
+    for path in sorted(paths, key=lambda path: int(path.stem)):
         if not path.exists() or (record := _read(path)) is None:
             continue
         folder = Path(record["artifact"])
@@ -89,14 +87,17 @@ def _set_aside(ids: Iterable[int], root: Path) -> list[str]:
 
 
 def _local(run: RunRecord) -> list[Artifact]:
-    found = {a.id: a for each in run.executions for a in each.outputs if a.uri}
     finished = {
-        a.id
+        artifact.id: artifact
         for each in run.executions
         if each.state in ("COMPLETE", "CACHED")
-        for a in each.outputs
+        for artifact in each.outputs
     }
-    return [a for number, a in found.items() if number in finished and Path(a.uri).is_dir()]
+    return [each for each in finished.values() if each.uri and Path(each.uri).is_dir()]
+
+
+def _path(root: Path, artifact: Artifact) -> Path:
+    return root / CHECKSUMS / f"{artifact.id}.json"
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -82,7 +82,7 @@ class Meter:
             counters = self.costs.setdefault(running[-1], Cost()).counters
             counters[found[2]] = int(found[1].replace(",", ""))
 
-    def costs_of(
+    def of(
         self, names: Iterable[str], counters: Mapping[str, Mapping[str, int]]
     ) -> dict[str, Cost]:
         """The costs of some components, with what else is known of what they went through."""

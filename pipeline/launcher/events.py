@@ -10,8 +10,6 @@ from pipeline.launcher.costs import Cost
 from pipeline.launcher.steps import State, Step
 
 SUFFIX: Final = ".jsonl"
-# Below the folder of a pipeline's runs.
-LOG_FOLDER: Final = "logs"
 
 
 class Events:
@@ -50,19 +48,16 @@ class Events:
                 component=step.is_component,
                 state=step.state.value,
                 seconds=round(step.seconds(step.ended), 3),
-                **(costs_of({step.name: cost})[step.name] if cost else {}),
+                **(cost_facts(cost) if cost else {}),
             )
 
 
-def costs_of(costs: dict[str, Cost]) -> dict[str, dict[str, Any]]:
-    """Costs as JSON has them."""
+def cost_facts(cost: Cost) -> dict[str, Any]:
+    """A cost as JSON has it."""
     return {
-        name: {
-            "cpu_seconds": round(cost.cpu_s, 2),
-            "peak_mib": round(cost.peak_mib),
-            **({"counters": cost.counters} if cost.counters else {}),
-        }
-        for name, cost in costs.items()
+        "cpu_seconds": round(cost.cpu_s, 2),
+        "peak_mib": round(cost.peak_mib),
+        **({"counters": cost.counters} if cost.counters else {}),
     }
 
 

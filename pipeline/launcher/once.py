@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,13 +18,14 @@ from pipeline.launcher import tfx_cli
 from pipeline.launcher.checksums import keep_checksums, set_aside_newest, set_aside_used
 from pipeline.launcher.costs import Meter, cost_lines, data_counters
 from pipeline.launcher.display import duration, make_display
-from pipeline.launcher.events import LOG_FOLDER, Events, costs_of
+from pipeline.launcher.events import Events, cost_facts
 from pipeline.launcher.failure import last_error
-from pipeline.launcher.lock import RunError, only_run
-from pipeline.launcher.records import RunRecord, Watch, last_run, wait_until_free
-from pipeline.launcher.report import REPORT_FOLDER, NoReportError, assemble
+from pipeline.launcher.lock import RunError, only_run, wait_until_free
+from pipeline.launcher.records import RunRecord, Watch, last_run, newest_run_number
+from pipeline.launcher.report import NoReportError, assemble
 from pipeline.launcher.steps import START, State, Step, Steps
 from pipeline.launcher.summary import outcome_lines, short_path
+from pipeline.run_folder import LOGS, REPORT
 
 if TYPE_CHECKING:
     from pipeline.config import PipelineConfig
@@ -55,24 +57,22 @@ def run_pipeline(
         RunError: A component failed, or another run of this pipeline is going on.
     """
     began = time.monotonic()
+    say = partial(_say, console)
     with only_run(config.name, config.root) as lock:
-        wait_until_free(config.metadata_path, lambda text: _say(console, text))
+        wait_until_free(config.metadata_path, say)
         for sentence in set_aside_newest(config.root):
-            _say(console, sentence)
-        log = config.root / LOG_FOLDER / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+            say(sentence)
+        log = config.root / LOGS / f"{datetime.now():%Y%m%d-%H%M%S}.log"
         # Logs name people.
         log.parent.mkdir(exist_ok=True, mode=0o700)
         log.touch(mode=0o600)
-        _say(
-            console,
-            f"{config.name}: {short_path(config_path)}, engine {engine}, log {short_path(log)}",
-        )
+        say(f"{config.name}: {short_path(config_path)}, engine {engine}, log {short_path(log)}")
         display = make_display(console)
         events, meter = Events(log), Meter()
 
         def show(step: Step) -> None:
             display.update(step)
-            events.step(step, meter.costs.get(step.name) if step.is_component else None)
+            events.step(step, meter.costs.get(step.name))
 
         steps = Steps(show)
         events.write("run_began", pipeline=config.name, config=str(config_path), engine=engine)
@@ -92,31 +92,30 @@ def run_pipeline(
                 finally:
                     _keep_checksums(config)
         except KeyboardInterrupt:
-            _say(
-                console,
+            say(
                 f"Stopped after {duration(time.monotonic() - began)}. What finished is kept: the "
-                f"same command goes on from there. Log: {short_path(log)}",
+                f"same command goes on from there. Log: {short_path(log)}"
             )
             raise
         if config.keep_runs is not None:
-            clean(config.root, config.keep_runs, lambda text: _say(console, text))
+            clean(config.root, config.keep_runs, say)
         took = time.monotonic() - began
         ran = {e.node: e.ended - e.began for e in record.executions if e.state == "COMPLETE"}
-        costs = meter.costs_of(ran, data_counters(record))
+        costs = meter.of(ran, data_counters(record))
         events.write(
             "run_ended",
             state="done",
             run_id=record.run_id,
             seconds=round(took, 3),
-            costs=costs_of(costs),
+            costs={name: cost_facts(cost) for name, cost in costs.items()},
         )
     for line in (f"Total {duration(took)}", *cost_lines(costs, ran), ""):
-        _say(console, line)
+        say(line)
     _say_outcome(record, config.root, console)
     # A copy of the report, with what each component took, where it is easily found.
     with contextlib.suppress(NoReportError):
-        report = assemble(record, config.root / REPORT_FOLDER)
-        _say(console, f"Report: {short_path(report)}")
+        report = assemble(record, config.root / REPORT)
+        say(f"Report: {short_path(report)}")
 
 
 def show_last(config: "PipelineConfig", console: Console) -> None:
@@ -125,7 +124,7 @@ def show_last(config: "PipelineConfig", console: Console) -> None:
     Raises:
         RunError: There is no run, or its newest one failed.
     """
-    wait_until_free(config.metadata_path, lambda text: _say(console, text))
+    wait_until_free(config.metadata_path, partial(_say, console))
     record = last_run(config.metadata_path)
     if record is None:
         raise RunError(f"{config.name} has not been run: there is no run in {config.metadata_path}")
@@ -157,8 +156,7 @@ def _run(
             raise _failure([_REGISTER], log)
     steps.end()
     steps.begin(START)
-    before = last_run(config.metadata_path)
-    after = before.id if before else 0
+    after = newest_run_number(config.metadata_path)
     components = Watch(config.metadata_path, after)
     with tfx_cli.LiveLines(log) as said:
 

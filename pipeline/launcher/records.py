@@ -7,13 +7,10 @@ ML Metadata's writers wait for two seconds before they give up.
 
 import contextlib
 import json
-import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-from pipeline.errors import CommandError
 
 # ML Metadata's protos carry no types.
 Proto = Any
@@ -84,9 +81,14 @@ class RunRecord:
         """The ids of the components that failed or did not come to their end."""
         return [each.node for each in self.executions if each.state in ("FAILED", "RUNNING")]
 
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """What the executions made or took from the cache, in their order."""
+        return [artifact for each in self.executions for artifact in each.outputs]
+
     def artifact(self, type_name: str) -> Artifact | None:
         """The last artifact of a type among the outputs of this run, or ``None``."""
-        found = [a for each in self.executions for a in each.outputs if a.type_name == type_name]
+        found = [each for each in self.artifacts if each.type_name == type_name]
         return found[-1] if found else None
 
     def producer_state(self, type_name: str) -> str | None:
@@ -117,31 +119,46 @@ class RunRecord:
 
 
 class Records:
-    """A pipeline's metadata store, open for reading.
+    """A pipeline's metadata store.
 
     Args:
         path: The SQLite file.
+        writable: Whether it is opened for changes, too.
 
     Raises:
         StatusError: It holds no store, or none that can be read now (``ml_metadata.errors``).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, writable: bool = False) -> None:
         from ml_metadata import MetadataStore
         from ml_metadata.proto import metadata_store_pb2
 
         protos: Any = metadata_store_pb2
         self._protos = protos
+        modes = protos.SqliteMetadataSourceConfig
         connection = protos.ConnectionConfig()
         connection.sqlite.filename_uri = str(path)
-        connection.sqlite.connection_mode = protos.SqliteMetadataSourceConfig.READONLY
+        connection.sqlite.connection_mode = modes.READWRITE if writable else modes.READONLY
         self._store = MetadataStore(connection)
         self._nodes: dict[int, str] = {}
 
     def newest_run(self, after: int = 0) -> Proto | None:
         """The context of the newest run with a number above ``after``."""
-        runs = self._store.get_contexts_by_type("pipeline_run")
-        return max((r for r in runs if r.id > after), key=lambda run: run.id, default=None)
+        runs = (each for each in self._run_contexts() if each.id > after)
+        return max(runs, key=lambda run: run.id, default=None)
+
+    def runs(self) -> list[RunRecord]:
+        """All runs, the newest first."""
+        newest_first = sorted(self._run_contexts(), key=lambda run: run.id, reverse=True)
+        return [self.record(each) for each in newest_first]
+
+    def record(self, run: Proto) -> RunRecord:
+        """A run with its executions, by its context."""
+        started = run.create_time_since_epoch / 1000
+        return RunRecord(run.name, run.id, started, self.executions(run))
+
+    def _run_contexts(self) -> list[Proto]:
+        return self._store.get_contexts_by_type("pipeline_run")
 
     def executions(self, run: Proto, with_outputs: bool = True) -> tuple[Execution, ...]:
         """The executions of a run in the order in which they began."""
@@ -203,55 +220,6 @@ class Watch:
         return self._executions
 
 
-def wait_until_free(
-    metadata_path: Path,
-    say: Callable[[str], object],
-    first_s: float = 5.0,
-    all_s: float = 60.0,
-) -> None:
-    """Waits for a metadata store that another program has locked.
-
-    Args:
-        metadata_path: The SQLite file; none is free.
-        say: Is told what is waited for.
-        first_s: When to tell, in seconds.
-        all_s: When to give up, in seconds.
-
-    Raises:
-        CommandError: It stays locked, cannot be written, or is none.
-    """
-    if not metadata_path.exists():
-        return
-    try:
-        if not _is_free(metadata_path, first_s):
-            say(f"waiting for {metadata_path}, which another program has locked")
-            if not _is_free(metadata_path, all_s - first_s):
-                raise CommandError(
-                    f"{metadata_path} has been locked for {all_s:g} s by another program; end it "
-                    f"(`fuser {metadata_path}` names it) and run again"
-                )
-    except sqlite3.Error as error:
-        raise CommandError(
-            f"{metadata_path}, in which the runs are recorded, cannot be used: {error}; mend its "
-            "file or folder, or move it away to begin without earlier runs"
-        ) from error
-
-
-def _is_free(path: Path, patience_s: float) -> bool:
-    # Isolation level None: nothing is begun behind our back.
-    with contextlib.closing(
-        sqlite3.connect(path, timeout=patience_s, isolation_level=None)
-    ) as connection:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                return False
-            raise
-    return True
-
-
 def last_run(metadata_path: Path, after: int = 0) -> RunRecord | None:
     """The newest run in a pipeline's metadata store.
 
@@ -263,9 +231,15 @@ def last_run(metadata_path: Path, after: int = 0) -> RunRecord | None:
         return None
     records = Records(metadata_path)
     run = records.newest_run(after)
-    if run is None:
-        return None
-    return RunRecord(run.name, run.id, run.create_time_since_epoch / 1000, records.executions(run))
+    return None if run is None else records.record(run)
+
+
+def newest_run_number(metadata_path: Path) -> int:
+    """The number of the newest run in a pipeline's metadata store, 0 where there is none."""
+    if not metadata_path.is_file():
+        return 0
+    run = Records(metadata_path).newest_run()
+    return 0 if run is None else run.id
 
 
 def _artifact(artifact: Proto) -> Artifact:

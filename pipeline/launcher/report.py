@@ -15,12 +15,10 @@ from typing import Final
 from pipeline.config import load_config
 from pipeline.errors import CommandError
 from pipeline.launcher.costs import counted
-from pipeline.launcher.events import LOG_FOLDER, kept_costs
+from pipeline.launcher.events import kept_costs
 from pipeline.launcher.records import RUN_SUMMARY, RunRecord, last_run
 from pipeline.launcher.summary import short_path
-
-# Below the folder of a pipeline's runs.
-REPORT_FOLDER: Final = "report"
+from pipeline.run_folder import LOGS, REPORT
 
 _REPORT: Final = "report.html"
 _TFMA: Final = "tfma.html"
@@ -52,7 +50,7 @@ def assemble(run: RunRecord, target: Path) -> Path:
     if source is None or not (source / _REPORT).is_file():
         failed = f" ({', '.join(run.failed)} failed)" if run.failed else ""
         raise NoReportError(f"run {run.run_id} made no report{failed}; run the pipeline again")
-    costs = kept_costs(target.parent / LOG_FOLDER, run.run_id)
+    costs = kept_costs(target.parent / LOGS, run.run_id)
     components = [
         ComponentTime(
             each.node,
@@ -96,7 +94,7 @@ def show(given: argparse.Namespace) -> int:
     run = last_run(config.metadata_path)
     if run is None:
         raise NoReportError(f"there is no run in {config.metadata_path}; faceauth run makes one")
-    report = assemble(run, config.root / REPORT_FOLDER)
+    report = assemble(run, config.root / REPORT)
     for name, path in (
         ("report", report),
         ("TFMA view", report.with_name(_TFMA)),

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from pipeline.launcher.costs import Cost, Meter, cost_lines, counted, data_counters
-from pipeline.launcher.events import Events, costs_of, kept_costs
+from pipeline.launcher.events import Events, cost_facts, kept_costs
 from pipeline.launcher.records import Artifact, Execution, RunRecord
 
 
@@ -82,9 +82,10 @@ def test_the_table() -> None:
 
 def test_costs_are_found_again_by_the_run(tmp_path: Path) -> None:
     costs = {"Gen": Cost(3.0, 100, {"images": 8}), "Train": Cost(4.5, 200)}
+    facts = {name: cost_facts(cost) for name, cost in costs.items()}
     for number in (1, 2):
         events = Events(tmp_path / f"{number}.log")
-        events.write("run_ended", run_id=f"run-{number}", costs=costs_of(costs))
+        events.write("run_ended", run_id=f"run-{number}", costs=facts)
     with (tmp_path / "2.jsonl").open("a") as file:
         file.write('{"event": "run_e')
     assert kept_costs(tmp_path, "run-1") == costs

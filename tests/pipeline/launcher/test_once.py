@@ -18,8 +18,8 @@ import pytest
 from rich.console import Console
 
 from pipeline.errors import CommandError
+from pipeline.launcher.lock import wait_until_free
 from pipeline.launcher.once import RunError, run_pipeline, show_last
-from pipeline.launcher.records import wait_until_free
 from pipeline.launcher.tfx_cli import runner_script
 
 

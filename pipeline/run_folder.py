@@ -1,0 +1,18 @@
+"""What a pipeline's folder below ``runs_dir`` holds; docs/concepts/artifacts.md shows it."""
+
+from typing import Final
+
+METADATA: Final = "metadata.sqlite"
+# <component>/<output>/<number of the execution>
+ARTIFACTS: Final = "artifacts"
+LOGS: Final = "logs"
+REPORT: Final = "report"
+PREVIEW: Final = "preview.png"
+# What is kept from run to run.
+KEPT_FACES: Final = "aligned_faces"
+KEPT_EMBEDDINGS: Final = "embeddings"
+# SHA-256 of the files of finished artifacts, and the artifacts that were changed since.
+CHECKSUMS: Final = "checksums"
+DAMAGED: Final = "damaged"
+# In Trainer's own folder: the state of trainings that were stopped.
+CHECKPOINTS: Final = "checkpoints"
