@@ -24,7 +24,7 @@ SMALL: Final = 0.25  # of each side
 SIDE: Final = 512
 
 STRENGTHS: Final[Mapping[str, str]] = {
-    "blur": f"Gaussian blur with a standard deviation of {BLUR:.0%} of the shorter side",
+    "blur": f"Gaussian blur with a standard deviation of {BLUR:.1%} of the shorter side",
     "noise": f"normal noise with a standard deviation of {NOISE:g} of 255 on each value",
     "jpeg": f"JPEG of quality {JPEG}",
     "gamma": f"each value to the power of {GAMMAS[0]:g} or of {GAMMAS[1]:g}, by lot for each image",
