@@ -4,6 +4,9 @@ CONFIG ?= pipeline/configs/synthetic.yaml
 ENGINE ?= local
 # What `make benchmark` measures.
 BENCH ?= scoring growth training
+# What `make cluster` starts, and how many task managers of Flink.
+CLUSTER ?= flink
+TASK_MANAGERS ?= 2
 # What `make image` calls what it builds.
 IMAGE ?= faceauth:latest
 # More arguments for pytest, for example ARGS="-k metrics".
@@ -46,6 +49,11 @@ report: setup  ## Open the report of the last run of CONFIG, or print where it i
 kubeflow: setup  ## Compile CONFIG for Kubeflow; pipeline/kubeflow_runner.py says what it needs
 	@$(FACEAUTH) kubeflow --config $(CONFIG)
 
+.PHONY: cluster
+cluster: setup  ## Start Flink or Spark here for `beam: flink`: CLUSTER=flink TASK_MANAGERS=2
+	@exec $(BIN)/python -m scripts.clusters $(CLUSTER) \
+		$(if $(filter flink,$(CLUSTER)),--task_managers $(TASK_MANAGERS)) $(ARGS)
+
 .PHONY: tensorboard
 tensorboard: setup  ## Show all runs in TensorBoard: curves, test measures, embeddings
 	@exec $(FACEAUTH) tensorboard --config $(CONFIG) $(ARGS)
@@ -71,6 +79,10 @@ test: setup  ## Run the tests, but those that take over a minute for themselves
 .PHONY: test-default-stack
 test-default-stack:  ## Run the tests on Debian 13 and the default stack, from an older system
 	@scripts/debian13.sh make test ARGS='$(ARGS)'
+
+.PHONY: test-flink
+test-flink: setup  ## Run the whole chain on Flink and Spark, a machine of Flink's lost on the way
+	@$(BIN)/pytest tests/e2e/test_clusters.py $(ARGS)
 
 .PHONY: test-all
 test-all: setup  ## Run every test

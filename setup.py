@@ -79,7 +79,7 @@ setup(
     ),
     package_data={
         "schemas": ["*.pbtxt"],
-        "pipeline": ["configs/*.yaml"],
+        "pipeline": ["configs/*.yaml", "configs/beam/*.yaml"],
         "components.report": ["static/*", "templates/*"],
         "serving.tf_serving": ["*.config", "*.txt", "*.yaml", "kubernetes/*.yaml"],
         "serving.web": ["static/*", "static/vendor/pico/*"],

@@ -28,12 +28,14 @@ from components.trainer.config import TrainingConfig, TuningConfig, remedy, spel
 from components.trainer.networks.config import DLIB_SIDE
 from components.trainer.networks.dlib_weights import PACKAGE
 from components.transform.config import ImageConfig
+from pipeline.beam import BeamConfig
 from pipeline.errors import CommandError
 from pipeline.run_folder import ARTIFACTS, METADATA
 from pipeline.yaml_file import Place, YamlError, read_yaml
 
 PROJECT = Path(__file__).resolve().parents[1]
-DEFAULT_CONFIG = PROJECT / "pipeline" / "configs" / "synthetic.yaml"
+_CONFIGS = PROJECT / "pipeline" / "configs"
+DEFAULT_CONFIG = _CONFIGS / "synthetic.yaml"
 CONFIG_VARIABLE = "FACEAUTH_CONFIG"
 OVERRIDE_PREFIX = "FACEAUTH__"
 
@@ -238,8 +240,9 @@ class PipelineConfig(Section):
     report: ReportConfig = ReportConfig()
     serving: ServingConfig = ServingConfig()
     kubeflow: KubeflowConfig | None = None
+    beam: BeamConfig = BeamConfig()
     beam_args: list[str] = Field(
-        [], description="Further arguments for Beam, such as `--direct_num_workers=2`."
+        [], description="Further arguments for Beam, such as `--sdk_worker_parallelism=2`."
     )
 
     @field_validator("runs_dir")
@@ -420,6 +423,17 @@ def _explain(
     return f"{source} cannot be used:\n" + "\n".join(said)
 
 
+def _beam_preset(name: str, source: str, place: str) -> Any:
+    folder = _CONFIGS / "beam"
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in known:
+        raise ConfigError(
+            f"{source} cannot be used:\n  {place}: there is no {name!r}; use a section, or one of "
+            f"{', '.join(known)}"
+        )
+    return read_yaml((folder / f"{name}.yaml").read_bytes())[0]
+
+
 def parse_config(
     tree: Any,
     source: str,
@@ -441,6 +455,9 @@ def parse_config(
         raise ConfigError(f"{source} holds {type(tree).__name__}, not sections with keys")
     tree = _expand(tree, environment, "")
     _override(tree, environment)
+    if isinstance(tree.get("beam"), str):
+        place = f"beam{_origin(('beam',), environment, lines)}"
+        tree["beam"] = _expand(_beam_preset(tree["beam"], source, place), environment, "beam")
     training = tree.get("training")
     network = None
     if isinstance(training, dict):

@@ -27,7 +27,6 @@ from components.anomaly_gate.component import AnomalyGate
 from components.code_digest import code_digest
 from components.decision.component import Decision
 from components.evaluator.component import Evaluator
-from components.local_beam import IN_PROCESS_RUNNER
 from components.pair_example_gen.component import PairExampleGen
 from components.pair_example_gen.digest import fingerprint
 from components.pair_example_gen.sources import attribute_names
@@ -43,11 +42,6 @@ from pipeline.evaluation import build_eval_config
 from pipeline.run_folder import KEPT_EMBEDDINGS, KEPT_FACES
 
 _PREPROCESSING_FN: Final = "components.transform.preprocessing.preprocessing_fn"
-_LOCAL_BEAM: Final = [
-    f"--runner={IN_PROCESS_RUNNER}",
-    # Beam would otherwise build a source distribution of tfx for workers that are not remote.
-    "--sdk_container_image=local",
-]
 
 
 class _Nodes(list[BaseNode]):
@@ -227,7 +221,7 @@ def _pipeline(
         components=nodes,
         enable_cache=True,
         metadata_connection_config=store,
-        beam_pipeline_args=[*_LOCAL_BEAM, *config.beam_args],
+        beam_pipeline_args=[*config.beam.arguments, *config.beam_args],
     )
 
 

@@ -91,6 +91,34 @@ def test_a_variable_names_the_file(tmp_path: Path) -> None:
         ({"training": {"epochs": 2.5}}, "training.epochs: 2.5: Input should be a valid integer"),
         ({"training": 3}, "training: 3: Input should be an object"),
         ({"beam_args": "--direct"}, "beam_args: '--direct': Input should be a valid array"),
+        ({"beam": "storm"}, "beam: there is no 'storm'; use a section, or one of direct, flink, p"),
+        (
+            {"beam": {"runner": "flink"}},
+            "beam: runner flink needs job_endpoint: the address of Beam's job server, such as",
+        ),
+        (
+            {"beam": {"runner": "spark", "job_endpoint": "localhost:8099"}},
+            "beam: runner spark needs worker_pool or image, and not both",
+        ),
+        (
+            {"beam": {"job_endpoint": "localhost:8099"}},
+            "beam: runner direct takes no job_endpoint, which is for flink and spark; remove it",
+        ),
+        (
+            {"beam": {"runner": "flink", "job_endpoint": "http://jobs:8099", "image": "x"}},
+            "beam.job_endpoint: 'http://jobs:8099': String should match pattern",
+        ),
+        (
+            {
+                "beam": {
+                    "runner": "spark",
+                    "job_endpoint": "localhost:8099",
+                    "worker_pool": "localhost:50000",
+                    "workers": 2,
+                }
+            },
+            "beam: runner spark takes no workers: the master that its job server was given decides",
+        ),
         ({"name": 7}, "name: 7: Input should be a valid string"),
         ({"name": "My Faces"}, "name: 'My Faces': String should match pattern"),
         (

@@ -167,8 +167,35 @@ def test_beam_runs_in_the_process_and_arguments_of_the_config_come_last(tree: Tr
         "--sdk_container_image=local",
     ]
     assert create_pipeline(load(tree)).beam_pipeline_args == ours
-    given = load(tree, BEAM_ARGS="[--direct_num_workers=2]")
-    assert create_pipeline(given).beam_pipeline_args == [*ours, "--direct_num_workers=2"]
+    given = load(tree, BEAM_ARGS="[--sdk_worker_parallelism=2]")
+    assert create_pipeline(given).beam_pipeline_args == [*ours, "--sdk_worker_parallelism=2"]
+    processes = load(tree, BEAM__WORKERS="3")
+    assert create_pipeline(processes).beam_pipeline_args == [
+        *ours,
+        "--direct_running_mode=multi_processing",
+        "--direct_num_workers=3",
+    ]
+
+
+def test_beam_is_sent_to_a_cluster_by_a_section_or_by_the_name_of_a_preset(tree: Tree) -> None:
+    ours = [
+        "--runner=PortableRunner",
+        "--job_endpoint=localhost:8099",
+        "--sdk_container_image=local",
+        "--environment_type=EXTERNAL",
+        "--environment_config=localhost:50000",
+    ]
+    assert create_pipeline(load(tree, BEAM="flink")).beam_pipeline_args == ours
+    assert create_pipeline(load(tree, BEAM="spark")).beam_pipeline_args == ours
+    section = "{runner: flink, job_endpoint: 'jobs:8099', image: 'faceauth:1', workers: 4}"
+    assert create_pipeline(load(tree, BEAM=section)).beam_pipeline_args == [
+        "--runner=PortableRunner",
+        "--job_endpoint=jobs:8099",
+        "--sdk_container_image=faceauth:1",
+        "--environment_type=DOCKER",
+        "--environment_config=faceauth:1",
+        "--parallelism=4",
+    ]
 
 
 def test_the_same_definition_has_the_same_keys(tree: Tree) -> None:

@@ -1,0 +1,102 @@
+"""Where the Beam stages of a run are worked on: the section ``beam`` of a config."""
+
+from typing import Final, Literal
+
+from pydantic import Field, model_validator
+
+from components.local_beam import IN_PROCESS_RUNNER
+from components.section import Section
+
+_ADDRESS: Final = r"^[^\s:/]+:\d+$"
+# Beam would otherwise build a source distribution of tfx for the workers, which have it.
+_NOTHING_BUILT: Final = "--sdk_container_image=local"
+
+
+class BeamConfig(Section):
+    """Where the Beam stages of a run (PairExampleGen, StatisticsGen, Transform, PairScorer,
+    Evaluator) are worked on. A name instead of the section, such as `beam: flink`, takes the preset
+    of that name from `pipeline/configs/beam/`.
+
+    Workers beyond this process need the folders of the data and of the runs under the same paths.
+    """
+
+    runner: Literal["direct", "flink", "spark"] = Field(
+        "direct",
+        description="`direct`: the component's own process, or processes that it starts. `flink`, "
+        "`spark`: a cluster behind Beam's job server for it.",
+    )
+    workers: int | None = Field(
+        None,
+        ge=1,
+        description="Of `direct`: processes; without, all is done in the component's own, which is "
+        "fastest on one machine. Of `flink`: tasks at a time; without, what the cluster says.",
+    )
+    job_endpoint: str | None = Field(
+        None, pattern=_ADDRESS, description="Host and port of Beam's job server."
+    )
+    worker_pool: str | None = Field(
+        None,
+        pattern=_ADDRESS,
+        description="Host and port at which each machine of the cluster reaches its pool of Beam's "
+        "workers: `python -m apache_beam.runners.worker.worker_pool_main --service_port=PORT`.",
+    )
+    image: str | None = Field(
+        None,
+        min_length=1,
+        description="The container that the cluster starts workers from; `make image` builds one.",
+    )
+
+    @model_validator(mode="after")
+    def _runner_takes_them(self) -> "BeamConfig":
+        if self.runner == "direct":
+            for key in ("job_endpoint", "worker_pool", "image"):
+                if getattr(self, key) is not None:
+                    raise ValueError(
+                        f"runner direct takes no {key}, which is for flink and spark; remove it, "
+                        "or set beam.runner"
+                    )
+            return self
+        if self.job_endpoint is None:
+            raise ValueError(
+                f"runner {self.runner} needs job_endpoint: the address of Beam's job server, such "
+                "as localhost:8099"
+            )
+        if (self.worker_pool is None) == (self.image is None):
+            raise ValueError(
+                f"runner {self.runner} needs worker_pool or image, and not both: a pool of workers "
+                "that runs already, or the container to start them from"
+            )
+        if self.runner == "spark" and self.workers is not None:
+            raise ValueError(
+                "runner spark takes no workers: the master that its job server was given decides; "
+                "remove it"
+            )
+        return self
+
+    @property
+    def arguments(self) -> list[str]:
+        """The section as Beam's command-line arguments."""
+        if self.runner == "direct":
+            found = [f"--runner={IN_PROCESS_RUNNER}", _NOTHING_BUILT]
+            if self.workers is not None:
+                found += [
+                    "--direct_running_mode=multi_processing",
+                    f"--direct_num_workers={self.workers}",
+                ]
+            return found
+        found = ["--runner=PortableRunner", f"--job_endpoint={self.job_endpoint}"]
+        if self.image is not None:
+            found += [
+                f"--sdk_container_image={self.image}",
+                "--environment_type=DOCKER",
+                f"--environment_config={self.image}",
+            ]
+        else:
+            found += [
+                _NOTHING_BUILT,
+                "--environment_type=EXTERNAL",
+                f"--environment_config={self.worker_pool}",
+            ]
+        if self.workers is not None:
+            found.append(f"--parallelism={self.workers}")
+        return found
