@@ -89,7 +89,7 @@ def augmented(config: PipelineConfig, files: list[Path]) -> "np.ndarray":
     pixels = resize(prepared, training.resize or config.image.size)
     size = training.input_size or int(pixels.shape[1])
     seeds = keras.random.SeedGenerator(training.seed)
-    augment = Augmenter(training.augmentation, size, seeds)
+    augment = Augmenter(training.augmentation, size, seeds.next)
     pairs = training.sampler != "identities"
     versions = [augment(pixels, pairs=pairs) for _ in range(VERSIONS)]
     shown = [tf.cast(centre_crop(pixels, size), tf.float32), *versions]

@@ -208,6 +208,17 @@ class TrainingConfig(Section):
         description="Stop after this many epochs without a better val EER; `null` never stops "
         "early. The best epoch's weights are exported either way.",
     )
+    distribution: Literal["none", "mirrored"] = Field(
+        "none",
+        description="`mirrored` divides each batch among all GPUs of the machine, with the losses "
+        "of one device; where there is none, among its CPU devices, of which there is one.",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="What the network computes in while it is trained; weights, losses and the "
+        "exported model are float32. `bfloat16` is for GPUs that have it: on two CPU cores a step "
+        "took longer.",
+    )
     seed: int = Field(0, ge=0, description="Of first weights, batches and augmentation.")
     projector_images: int = Field(
         500,
@@ -249,6 +260,11 @@ class TrainingConfig(Section):
                     f"{key} is {value!r}, which means nothing to sampler {self.sampler!r}; remove "
                     f"it (it is for {', '.join(samplers)})"
                 )
+        if self.distribution != "none" and self.augmentation.same_for_pair:
+            raise ValueError(
+                f"distribution {self.distribution!r} may part the images of a pair, which "
+                "augmentation.same_for_pair wants to change alike; set one of them only"
+            )
         if self.comparison == "sigmoid" and self.loss.comparison != "sigmoid":
             raise ValueError(
                 "comparison 'sigmoid' is the head that loss 'binary' learns; "

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from components.progress import say
 from components.trainer.config import OptimizerConfig, TrainingConfig
+from components.trainer.fitting import replicas
 from components.trainer.fitting.board import Board
 from components.trainer.fitting.checkpoint import Checkpoint
 from components.trainer.fitting.siamese import SiameseModel
@@ -23,12 +25,15 @@ class Diverged(ValueError):
     """No epoch of a training had a finite loss and left finite weights."""
 
 
-def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    config: OptimizerConfig, steps: int, replicas: int = 1
+) -> keras.optimizers.Optimizer:
     """AdamW; the rate rises over the warm-up, then falls as a cosine to 0 at the last step.
 
     Args:
       config: Rates and decays.
       steps: Of the whole training.
+      replicas: Of which each gives it its share of the gradient.
     """
     warmup = round(config.warmup * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -41,7 +46,7 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opt
         schedule,
         weight_decay=config.weight_decay,
         beta_2=config.beta_2,
-        clipnorm=config.clip_norm,
+        clipnorm=config.clip_norm / replicas if config.clip_norm else None,
     )
     # Shrinking a shift or a scale towards 0 is no regularisation.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
@@ -94,8 +99,9 @@ def _enter(model: SiameseModel, phase: Phase, steps: int) -> None:
         say(f"the network is fitted from {phase.unfreeze} on: {fitted:,} parameters more")
     config = model.config.optimizer
     config = config.model_copy(update={"learning_rate": config.learning_rate * phase.rate})
-    optimizer = build_optimizer(config, steps * (phase.end - phase.start))
-    # XLA and mixed precision made the step slower on CPUs when measured; both stay off.
+    devices = model.distribute_strategy.num_replicas_in_sync
+    optimizer = build_optimizer(config, steps * (phase.end - phase.start), devices)
+    # XLA made the step slower on CPUs when measured, and has no kernel for augmentation's crop.
     model.compile(optimizer=optimizer, jit_compile=False)
     optimizer.build(model.trainable_variables)
 
@@ -131,11 +137,38 @@ def fit(
     Raises:
       Diverged: No epoch had a finite loss and left finite weights.
     """
+    strategy = replicas.strategy_of(config)
+    with strategy.scope():
+        model, history, best_epoch = _fit(
+            *(config, train_images, train_pairs, val_images, val_pairs),
+            *(log_dir, checkpoint or Checkpoint(None), more, strategy),
+        )
+    if strategy.num_replicas_in_sync > 1 or config.precision != "float32":
+        # What is exported is on one device, and as exact as any.
+        one = config.model_copy(update={"distribution": "none", "precision": "float32"})
+        classes = int(train_images.classes.max()) + 1
+        height, width, channels = train_images.pixels.shape[1:]
+        fitted, model = model, SiameseModel(one, (height, width, channels), classes)
+        model.restore(fitted.kept_weights())
+    return model, history, best_epoch
+
+
+def _fit(
+    config: TrainingConfig,
+    train_images: Images,
+    train_pairs: Pairs,
+    val_images: Images,
+    val_pairs: Pairs,
+    log_dir: str | Path,
+    checkpoint: Checkpoint,
+    more: Sequence[keras.callbacks.Callback],
+    strategy: tf.distribute.Strategy,
+) -> tuple[SiameseModel, dict[str, list[float]], int]:
     keras.utils.set_random_seed(config.seed)
     classes = int(train_images.classes.max()) + 1
     height, width, channels = train_images.pixels.shape[1:]
     model = SiameseModel(config, (height, width, channels), classes)
-    checkpoint = checkpoint or Checkpoint(None)
+    devices = strategy.num_replicas_in_sync
     progress = checkpoint.progress()
     if not config.epochs:
         say(
@@ -147,6 +180,12 @@ def fit(
         return model, {}, -1
     train_images = replace(train_images, pixels=model.view_all(train_images.pixels))
     source = BatchSource(config, train_images, train_pairs)
+    if devices > 1:
+        replicas.check_batch(source.images_a_step, source.targets_a_step, devices)
+        replicas.synchronise(model.network)
+        say(f"each batch is divided among {devices} devices")
+    elif config.distribution != "none":
+        say(f"training.distribution: {config.distribution} finds one device here")
     say(
         f"{config.loss.name}: {model.network.count_params():,} parameters, "
         f"{multiply_adds(model.network) / 1e6:.1f} M multiply-adds an image; "
@@ -161,7 +200,7 @@ def fit(
     # In this order: what an epoch measured is shown once it is complete.
     callbacks = [StepMeans(), validation, board, keras.callbacks.TerminateOnNaN(), *more]
 
-    dataset = source.dataset()
+    dataset = replicas.distributed(source.dataset(), strategy)
     stopped_at = progress.next_epoch
     for phase in phases(config):
         _enter(model, phase, source.steps)

@@ -1,5 +1,7 @@
 """The model that is fitted: augmentation, the shared network, the loss, averaged weights."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -8,6 +10,7 @@ import tensorflow as tf
 
 from components.trainer.comparison.sigmoid_head import SigmoidHead
 from components.trainer.config import TrainingConfig
+from components.trainer.fitting import replicas
 from components.trainer.fitting.objective import Objective
 from components.trainer.inputs.augmentation import Augmenter
 from components.trainer.networks.build import build_network, embed_pixels, finish_embedding
@@ -27,6 +30,18 @@ def resize(images: tf.Tensor, size: int) -> tf.Tensor:
         return images
     resized = tf.image.resize(images, (size, size), method="bilinear", antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Layers made in the block compute in ``precision``; their weights are float32."""
+    before = keras.config.dtype_policy()
+    if precision != "float32":
+        keras.config.set_dtype_policy(f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 class SiameseModel(keras.Model):
@@ -53,13 +68,16 @@ class SiameseModel(keras.Model):
             )
         self.config = config
         self.input_size = size
-        self.network = build_network(config.network, (size, size, channels))
+        with computing_in(config.precision):
+            self.network = build_network(config.network, (size, size, channels))
         self.objective = Objective(
             config.loss, classes, pairs_given=config.sampler != "identities", name="objective"
         )
         self.objective.build((None, self.embedding_size))
         self.seeds = keras.random.SeedGenerator(config.seed)
-        self.augmenter = Augmenter(config.augmentation, size, self.seeds)
+        self.augmenter = Augmenter(
+            config.augmentation, size, lambda: replicas.own_seed(self.seeds.next())
+        )
         self.averages: list[keras.Variable] = []
         # Where each weight's average is: more weights have one once a backbone is unfrozen.
         self._place: dict[int, int] = {}
@@ -106,16 +124,28 @@ class SiameseModel(keras.Model):
             return []
         return [(self.averages[self._place[id(each)]], each) for each in self._fitted()]
 
+    def _maybe_symbolic_build(self, *given: Any, **named: Any) -> None:
+        # All is built. On several devices, Keras would take the epoch's first batch to build by.
+        pass
+
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One step on uint8 images ``[B, H, W, C]`` and the targets of the loss."""
         images, targets = data
         pixels = self.augmenter(images, pairs=self.objective.pairs_given)
         with tf.GradientTape() as tape:
-            embeddings = finish_embedding(self.network(pixels, training=True), self.config.network)
+            raw = tf.cast(self.network(pixels, training=True), tf.float32)
+            embeddings = finish_embedding(raw, self.config.network)
+            embeddings, targets = replicas.whole_batch(embeddings, targets)
             loss, report = self.objective(embeddings, targets)
-            total = loss + sum(self.network.losses)
-        gradients = tape.gradient(total, self.trainable_variables)
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+            penalty = sum(self.network.losses)
+            total = loss + penalty
+            # Each replica has the whole penalty, and its own part of what the loss depends on.
+            own = loss + penalty / replicas.replicas()
+        variables = self.trainable_variables
+        gradients = replicas.whole_gradients(
+            tape.gradient(own, variables), {id(each) for each in self.objective.weights}, variables
+        )
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         self._average_weights()
         # Collapse shows here: embeddings that are all alike have no variance.
         spread = tf.reduce_mean(tf.math.reduce_variance(embeddings, axis=0))
@@ -153,7 +183,8 @@ class SiameseModel(keras.Model):
     def embed(self, images: tf.Tensor) -> tf.Tensor:
         """Embeddings, float32 ``[N, D]``, of prepared images, uint8 ``[N, H, W, C]``."""
         pixels = centre_crop(resize(images, self.view_size), self.input_size)
-        return embed_pixels(self.network, pixels, self.config.network)
+        found = embed_pixels(self.network, pixels, self.config.network)
+        return tf.cast(found, tf.float32)  # whatever the network computes in
 
     def view_all(self, pixels: np.ndarray) -> np.ndarray:
         """Prepared images as the network is trained on them, uint8 ``[N, V, V, C]``."""

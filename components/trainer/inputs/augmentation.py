@@ -1,6 +1,7 @@
 """Random changes of training images, in the graph: on the GPU where there is one."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -18,19 +19,19 @@ class Augmenter:
     Args:
       config: What is drawn from which range.
       size: Side of the images that come out.
-      seeds: Of the draws. Its state can be saved, so that a training taken up again draws what it
-        would have drawn.
+      next_seed: Gives the seed, uint32 ``[2]``, of the next batch's draws. What it is drawn from
+        can be saved, so that a training taken up again draws what it would have drawn.
     """
 
     def __init__(
         self,
         config: AugmentationConfig,
         size: int,
-        seeds: keras.random.SeedGenerator | None = None,
+        next_seed: Callable[[], Any] | None = None,
     ):
         self._config = config
         self._size = size
-        self._seeds = seeds or keras.random.SeedGenerator(0)
+        self._next_seed = next_seed or keras.random.SeedGenerator(0).next
 
     def __call__(self, images: tf.Tensor, pairs: bool = False) -> tf.Tensor:
         """Returns the changed images.
@@ -44,7 +45,7 @@ class Augmenter:
           float32 ``[N, size, size, C]``, in 0 to 255.
         """
         paired = pairs and self._config.same_for_pair
-        draw = _Draw(tf.shape(images)[0], paired, tf.convert_to_tensor(self._seeds.next()))
+        draw = _Draw(tf.shape(images)[0], paired, tf.convert_to_tensor(self._next_seed()))
         x = self._resample(tf.cast(images, tf.float32), draw)
         x = self._light(x / 255.0, draw)
         x = self._blur(x, draw)

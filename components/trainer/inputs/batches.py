@@ -30,6 +30,7 @@ class BatchSource:
     Attributes:
       steps: Batches an epoch.
       images_a_step: Images a batch.
+      targets_a_step: Targets a batch: a label a pair, or an identity an image.
     """
 
     def __init__(self, config: TrainingConfig, images: Images, pairs: Pairs):
@@ -37,9 +38,11 @@ class BatchSource:
         if config.sampler == "identities":
             per_identity = config.identities_per_batch * config.images_per_identity
             self.images_a_step = per_identity + config.singles_per_batch
+            self.targets_a_step = self.images_a_step
             all_once = len(images.ids) // per_identity
         else:
             self.images_a_step = 2 * config.batch_pairs
+            self.targets_a_step = config.batch_pairs
             all_once = len(pairs.labels) // config.batch_pairs
         self.steps = config.steps_per_epoch or max(all_once, 1)
         self._endless = self._sampler(config.seed)
