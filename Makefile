@@ -72,6 +72,10 @@ benchmark: setup  ## Measure scoring, growth and training on this machine: BENCH
 		TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.$$bench $(ARGS) || exit 1; \
 	done
 
+.PHONY: scale
+scale: setup  ## Compute docs/scale.md again, from three runs on this machine, some ten minutes
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.scale --write docs/scale.md $(ARGS)
+
 .PHONY: test
 test: setup  ## Run the tests, but those that take over a minute for themselves
 	@$(BIN)/pytest -m "not slow" $(ARGS)

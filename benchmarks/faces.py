@@ -69,7 +69,7 @@ def _some(images: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [*many[0], *many[1]]
 
 
-def _named_pairs(images: Sequence[tuple[str, str]], count: int) -> list[tuple[str, str, int]]:
+def named_pairs(images: Sequence[tuple[str, str]], count: int) -> list[tuple[str, str, int]]:
     """Pairs drawn at random, which name every image when there are as many pairs as images."""
     random = np.random.default_rng(0)
     a = np.resize(random.permutation(len(images)), count)
@@ -115,7 +115,7 @@ def write_data_set(folder: Path, source: Source, images: int, pairs: int) -> dic
                 rows = list(csv.reader(own))[1:]
             listed = [(f"0/{a}", f"0/{b}", int(label)) for a, b, label in rows]
         else:
-            listed = _named_pairs(test, pairs)
+            listed = named_pairs(test, pairs)
         table = csv.writer(file)
         table.writerow(("image_a", "image_b", "match"))
         table.writerows(listed)

@@ -31,6 +31,7 @@ from components.transform.config import ImageConfig
 from pipeline.beam import BeamConfig
 from pipeline.errors import CommandError
 from pipeline.run_folder import ARTIFACTS, METADATA
+from pipeline.spans import SpanError, with_span
 from pipeline.yaml_file import Place, YamlError, read_yaml
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -63,6 +64,14 @@ class ValidationConfig(Section):
         True, description="Whether what ExampleValidator finds stops the run, or is only reported."
     )
     min_examples: int = Field(2, ge=1, description="How many images, and pairs, each split needs.")
+    attribute_drift: float = Field(
+        0.3,
+        gt=0,
+        le=1,
+        description="How far the share of an attribute's value may move, among the images of a "
+        "split, since the data of the last blessed model. Numbers have their thresholds in "
+        "`schemas/images.pbtxt`.",
+    )
 
 
 class Threshold(Section):
@@ -478,6 +487,10 @@ def parse_config(
                     lists[split] = [
                         str(absolute(path)) if isinstance(path, str) else path for path in paths
                     ]
+        try:
+            tree["data"] = with_span(data)
+        except SpanError as error:
+            raise ConfigError(f"{source} cannot be used:\n  {error}") from None
     try:
         # Strict: epochs of "3" or true are mistakes. As JSON: strict Python wants real tuples.
         return PipelineConfig.model_validate_json(json.dumps(tree, default=str), strict=True)

@@ -36,8 +36,8 @@ from components.report.component import Report
 from components.serving_check.component import ServingCheck
 from components.trainer.component import SiameseTrainer, SiameseTuner
 from components.val_scorer.component import ValScorer
-from pipeline.baseline import BlessedBeforeStrategy
-from pipeline.config import PipelineConfig
+from pipeline.baseline import BlessedBeforeStrategy, StatisticsBeforeStrategy
+from pipeline.config import ConfigError, PipelineConfig
 from pipeline.evaluation import build_eval_config
 from pipeline.run_folder import KEPT_EMBEDDINGS, KEPT_FACES
 
@@ -63,7 +63,12 @@ class _Checked(NamedTuple):
 
 
 def _check_data(
-    nodes: _Nodes, kind: str, examples: BaseChannel, config: PipelineConfig, columns: list[str]
+    nodes: _Nodes,
+    kind: str,
+    examples: BaseChannel,
+    config: PipelineConfig,
+    columns: list[str],
+    look_back: bool,
 ) -> _Checked:
     """Adds statistics, the curated schema, what contradicts it, and the gate before training."""
     statistics = nodes.add(StatisticsGen(examples=examples), f"StatisticsGen-{kind}")
@@ -75,9 +80,24 @@ def _check_data(
         ExampleValidator(statistics.outputs["statistics"], schema.outputs["schema"]),
         f"ExampleValidator-{kind}",
     )
+    before = None
+    if look_back:
+        resolver = Resolver(
+            strategy_class=StatisticsBeforeStrategy,
+            candidate=statistics.outputs["statistics"],
+            statistics=Channel(
+                type=standard_artifacts.ExampleStatistics, producer_component_id=statistics.id
+            ),
+            model=Channel(type=standard_artifacts.Model),
+            model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        )
+        before = nodes.add(resolver, f"DataBefore-{kind}").outputs["statistics"]
     gate = AnomalyGate(
         anomalies=anomalies.outputs["anomalies"],
         statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        baseline_statistics=before,
+        attribute_drift=config.validation.attribute_drift,
         allowed_new_columns=json.dumps(columns),
         min_examples=config.validation.min_examples,
         stop=config.validation.stop_on_anomalies,
@@ -143,6 +163,32 @@ def _baseline(
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
     )
     return nodes.add(resolver, "Baseline").outputs["model"]
+
+
+def _first_weights(
+    nodes: _Nodes, config: PipelineConfig, uri: str | None, resolve: bool
+) -> BaseChannel | None:
+    """The model that the training begins with, if it begins with one.
+
+    Raises:
+      ConfigError: It should, and cannot be looked up.
+    """
+    if not config.training.warm_start:
+        return None
+    if uri:
+        importer = Importer(source_uri=uri, artifact_type=standard_artifacts.Model)
+        return nodes.add(importer, "FirstWeights").outputs["result"]
+    if not resolve:
+        raise ConfigError(
+            "training.warm_start is true, and this orchestrator cannot look the last blessed model "
+            "up; name one (kubeflow.baseline), or remove it"
+        )
+    resolver = Resolver(
+        strategy_class=BlessedBeforeStrategy,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+    )
+    return nodes.add(resolver, "FirstWeights").outputs["model"]
 
 
 def _evaluator(
@@ -254,8 +300,8 @@ def create_pipeline(
         PairExampleGen(config.data.model_dump_json(), fingerprint(config.data), kept_faces=kept)
     )
     images, pairs = faces.outputs["images"], faces.outputs["pairs"]
-    image_check = _check_data(nodes, "images", images, config, columns)
-    pair_check = _check_data(nodes, "pairs", pairs, config, columns)
+    image_check = _check_data(nodes, "images", images, config, columns, resolve_baseline)
+    pair_check = _check_data(nodes, "pairs", pairs, config, columns, False)
 
     transform = nodes.add(_transform(images, image_check, config))
     prepared = transform.outputs["transformed_examples"]
@@ -267,6 +313,7 @@ def create_pipeline(
         image=config.image,
         align=config.data.align,
         hyperparameters=_tuned(nodes, prepared, pairs, pair_check, config),
+        base_model=_first_weights(nodes, config, baseline_uri, resolve_baseline),
     )
     nodes.add(trainer, "Trainer").add_upstream_node(pair_check.gate)
 

@@ -23,17 +23,22 @@ class AnomalyGateSpec(types.ComponentSpec):
         "allowed_new_columns": ExecutionParameter(type=str),
         "min_examples": ExecutionParameter(type=int),
         "stop": ExecutionParameter(type=int),
+        "attribute_drift": ExecutionParameter(type=float),
         "code_digest": ExecutionParameter(type=str),
     }
     INPUTS = {
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
         "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "schema": ChannelParameter(type=standard_artifacts.Schema),
+        "baseline_statistics": ChannelParameter(
+            type=standard_artifacts.ExampleStatistics, optional=True
+        ),
     }
     OUTPUTS = {"verdict": ChannelParameter(type=DataVerdict)}
 
 
 class AnomalyGate(base_component.BaseComponent):
-    """Stops a run on what ExampleValidator found.
+    """Stops a run on what ExampleValidator found, and on what has drifted.
 
     ExampleValidator itself only writes its findings down, and finds nothing at all in an empty
     split. Components that must not see bad data come after this one: ``add_upstream_node``.
@@ -46,27 +51,36 @@ class AnomalyGate(base_component.BaseComponent):
         self,
         anomalies: types.BaseChannel,
         statistics: types.BaseChannel,
+        schema: types.BaseChannel,
         allowed_new_columns: str,
         min_examples: int,
         stop: bool,
+        attribute_drift: float,
+        baseline_statistics: types.BaseChannel | None = None,
     ) -> None:
         """Builds the component.
 
         Args:
           anomalies: What ExampleValidator wrote.
           statistics: What StatisticsGen wrote of the same examples.
+          schema: Its drift comparators bound what numbers may change.
           allowed_new_columns: JSON list of features that the schema need not have: the attributes
             of the data set.
           min_examples: The fewest examples that each split must have.
           stop: Whether to stop the run; False only reports.
+          attribute_drift: How far the share of an attribute's value may move.
+          baseline_statistics: Those of the data of the last blessed model; optional.
         """
         super().__init__(
             spec=AnomalyGateSpec(
                 anomalies=anomalies,
                 statistics=statistics,
+                schema=schema,
+                baseline_statistics=baseline_statistics,
                 allowed_new_columns=allowed_new_columns,
                 min_examples=min_examples,
                 stop=int(stop),
+                attribute_drift=attribute_drift,
                 code_digest=code_digest(executor.__name__),
                 verdict=channel_utils.as_channel([DataVerdict()]),
             )

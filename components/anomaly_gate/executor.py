@@ -15,9 +15,12 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.anomaly_gate.drift import drift_findings
 from components.anomaly_gate.findings import Finding, anomaly_findings, count_findings, report
 
 VERDICT_FILE = "verdict.json"
+# As TFX's ImportSchemaGen calls it.
+SCHEMA_FILE = "schema.pbtxt"
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -51,6 +54,7 @@ class Executor(base_executor.BaseExecutor):
             proto = stats_artifact_utils.load_statistics(statistics, split).proto()
             examples[split] = sum(int(dataset.num_examples) for dataset in proto.datasets)
             findings += count_findings(split, examples[split], minimum)
+            findings += self._drift(split, proto, input_dict, allowed, exec_properties)
         for split in artifact_utils.decode_split_names(anomalies.split_names):
             path = os.path.join(artifact_utils.get_split_uri([anomalies], split), DEFAULT_FILE_NAME)
             with fileio.open(path, "rb") as file:
@@ -76,3 +80,26 @@ class Executor(base_executor.BaseExecutor):
                     f"{message}\nThe run stops here; to only report, set stop to false"
                 )
             logging.warning("%s", message)
+
+    def _drift(
+        self,
+        split: str,
+        now: Any,
+        input_dict: Artifacts,
+        attributes: list[str],
+        exec_properties: dict[str, Any],
+    ) -> list[Finding]:
+        """What has moved since the last blessed model, where there is one with such a split."""
+        baselines = input_dict.get("baseline_statistics")
+        if not baselines:
+            return []
+        [baseline] = baselines
+        if split not in artifact_utils.decode_split_names(baseline.split_names):
+            return []
+        before = stats_artifact_utils.load_statistics(baseline, split).proto()
+        schema = io_utils.SchemaReader().read(
+            os.path.join(artifact_utils.get_single_uri(input_dict["schema"]), SCHEMA_FILE)
+        )
+        return drift_findings(
+            split, now, before, schema, attributes, exec_properties["attribute_drift"]
+        )

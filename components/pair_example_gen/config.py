@@ -77,7 +77,13 @@ class DataConfig(Section):
 
     images: str = Field(
         description="The folder that holds the image files; a relative path starts at the "
-        "project's folder."
+        "project's folder. `{SPAN}` in it stands for the number of a span, such as "
+        "`photos/week-{SPAN}`, and in the lists for the same."
+    )
+    span: int | None = Field(
+        None,
+        ge=0,
+        description="Which span; `null` takes the one with the largest number.",
     )
     align: Literal["none", "lfw", "dlib_150"] = Field(
         "lfw",

@@ -65,6 +65,7 @@ class SiameseTrainer(base_component.BaseComponent):
       image: The image section.
       align: How faces were aligned, ``data.align``; the model carries it.
       hyperparameters: From a Tuner; optional.
+      base_model: The training begins with its network's weights; optional.
     """
 
     SPEC_CLASS = SiameseTrainerSpec
@@ -79,12 +80,14 @@ class SiameseTrainer(base_component.BaseComponent):
         image: ImageConfig,
         align: str,
         hyperparameters: BaseChannel | None = None,
+        base_model: BaseChannel | None = None,
     ):
         spec = SiameseTrainerSpec(
             examples=examples,
             pairs=pairs,
             transform_graph=transform_graph,
             hyperparameters=hyperparameters,
+            base_model=base_model,
             run_fn=RUN_FN,
             train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN]),
             eval_args=trainer_pb2.EvalArgs(splits=[features.VAL]),

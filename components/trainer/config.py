@@ -208,6 +208,11 @@ class TrainingConfig(Section):
         description="Stop after this many epochs without a better val EER; `null` never stops "
         "early. The best epoch's weights are exported either way.",
     )
+    warm_start: bool = Field(
+        False,
+        description="Begin with the network's weights of the last blessed model, where there is "
+        "one, instead of random ones. The run after a blessing trains again: it begins elsewhere.",
+    )
     distribution: Literal["none", "mirrored"] = Field(
         "none",
         description="`mirrored` divides each batch among all GPUs of the machine, with the losses "
@@ -242,7 +247,7 @@ class TrainingConfig(Section):
                 "nothing would be fitted; set epochs: 0, or name the block that it is fitted from "
                 "(network.unfreeze_from)"
             )
-        for key in _OF_EPOCHS:
+        for key in (*_OF_EPOCHS, "warm_start"):
             if getattr(self, key) != type(self).model_fields[key].default:
                 raise ValueError(f"{key} means nothing with epochs: 0; remove it")
         return self

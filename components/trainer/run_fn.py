@@ -60,7 +60,8 @@ def run_fn(fn_args: Any) -> None:
       fn_args: TFX's ``FnArgs``. ``custom_config`` holds ``training`` and ``image`` as JSON, under
         ``align`` how faces were aligned, under ``folders`` the split folders that the executor
         looked up, and under ``checkpoint_dir`` where a training that is stopped leaves its state.
-        ``hyperparameters``, from a Tuner, go over the config.
+        ``hyperparameters``, from a Tuner, go over the config. The training begins with the weights
+        of the SavedModel ``base_model``, if there is one.
     """
     given = fn_args.custom_config
     config = TrainingConfig.model_validate_json(given["training"])
@@ -88,6 +89,7 @@ def run_fn(fn_args: Any) -> None:
             val_pairs,
             run_dir / "logs",
             checkpoint,
+            first=fn_args.base_model,
         )
         texture = None
         if config.texture:

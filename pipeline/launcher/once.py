@@ -66,7 +66,9 @@ def run_pipeline(
         # Logs name people.
         log.parent.mkdir(exist_ok=True, mode=0o700)
         log.touch(mode=0o600)
-        say(f"{config.name}: {short_path(config_path)}, engine {engine}, log {short_path(log)}")
+        span = "" if config.data.span is None else f", span {config.data.span}"
+        name = f"{config.name}: {short_path(config_path)}{span}"
+        say(f"{name}, engine {engine}, log {short_path(log)}")
         display = make_display(console)
         events, meter = Events(log), Meter()
 

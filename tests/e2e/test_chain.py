@@ -72,7 +72,7 @@ TRAINED = ("Trainer", "ValScorer")
 DECIDED = ("Decision", "PairScorer", "Evaluator", "Report", "ServingCheck", "Pusher")
 MODEL = (*TRAINED, *DECIDED)
 # A resolver has no cache: it looks again each time, and finds the same.
-RESOLVER = "Baseline"
+RESOLVERS = ("Baseline", "DataBefore-images")
 
 
 @dataclass
@@ -195,7 +195,7 @@ def rows_of(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def test_the_first_run_computes_everything_and_pushes(chain: Chain, first: Run) -> None:
-    assert first.states == dict.fromkeys((*DATA, RESOLVER, *MODEL), "COMPLETE")
+    assert first.states == dict.fromkeys((*DATA, *RESOLVERS, *MODEL), "COMPLETE")
     [version] = first.pushed
     assert version.isdigit()
     assert first.summary["blessed"] is True
@@ -380,7 +380,10 @@ def test_the_numbers_of_the_summary_are_what_scikit_learn_finds(first: Run) -> N
 
 
 def test_the_same_again_is_all_from_the_cache_and_pushes_nothing(first: Run, second: Run) -> None:
-    assert second.states == {**dict.fromkeys((*DATA, *MODEL), "CACHED"), RESOLVER: "COMPLETE"}
+    assert second.states == {
+        **dict.fromkeys((*DATA, *MODEL), "CACHED"),
+        **dict.fromkeys(RESOLVERS, "COMPLETE"),
+    }
     assert second.record.run_id != first.record.run_id
     assert second.pushed == first.pushed
     assert second.record.artifact("Model") == first.record.artifact("Model")
@@ -393,7 +396,7 @@ def test_a_training_value_leaves_all_before_trainer_in_the_cache(second: Run, th
     # Also shows that the engines share the cache: the first two runs were the other engine's.
     assert third.states == {
         **dict.fromkeys(DATA, "CACHED"),
-        **dict.fromkeys((RESOLVER, *MODEL), "COMPLETE"),
+        **dict.fromkeys((*RESOLVERS, *MODEL), "COMPLETE"),
     }
 
 
@@ -464,7 +467,7 @@ def test_another_objective_trains_nothing_and_changes_the_decision_alone(
 
     assert fifth.states == {
         **dict.fromkeys((*DATA, *TRAINED), "CACHED"),
-        **dict.fromkeys((RESOLVER, *DECIDED), "COMPLETE"),
+        **dict.fromkeys((*RESOLVERS, *DECIDED), "COMPLETE"),
     }
     (before, weights), (after, other_weights) = decided(fourth), decided(fifth)
     changed = {name for name in weights if not np.array_equal(weights[name], other_weights[name])}

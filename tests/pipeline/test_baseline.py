@@ -8,7 +8,7 @@ import pytest
 from tfx import types
 from tfx.types import standard_artifacts
 
-from pipeline.baseline import BlessedBeforeStrategy
+from pipeline.baseline import BlessedBeforeStrategy, StatisticsBeforeStrategy
 
 
 def model(number: int) -> types.Artifact:
@@ -114,3 +114,48 @@ def test_a_model_whose_folder_is_gone_is_passed_over_and_named(
     found, said = baseline()
     assert found == []
     assert "no baseline" in said
+
+
+def test_without_a_candidate_it_is_the_newest_blessed_model_of_all() -> None:
+    given: dict[str, list[Any]] = {
+        "model": [model(5), model(3), model(1)],
+        "model_blessing": [blessing(2, 1, True), blessing(4, 3, True), blessing(6, 5, False)],
+    }
+    found = BlessedBeforeStrategy().resolve_artifacts(None, given)
+    assert [each.id for each in found["model"]] == [3]
+    assert found.keys() == given.keys()
+    nothing = BlessedBeforeStrategy().resolve_artifacts(None, {**given, "model_blessing": []})
+    assert nothing["model"] == []
+
+
+@pytest.mark.parametrize(
+    ("candidate", "statistics", "blessings", "found"),
+    [
+        pytest.param(1, [1], [], [], id="nothing was blessed"),
+        pytest.param(1, [1], [(4, 3, True)], [], id="the same data again is not compared"),
+        pytest.param(5, [5, 1], [(4, 3, True)], [1], id="other data, with what was blessed"),
+        pytest.param(5, [5, 1], [(4, 3, False)], [], id="not with what was refused"),
+        pytest.param(5, [5, 1], [(4, 3, True), (8, 7, True)], [1], id="nor with itself, blessed"),
+        pytest.param(9, [9, 5, 1], [(4, 3, True), (8, 7, True)], [5], id="the newest blessed"),
+    ],
+)
+def test_the_data_of_the_last_blessed_model(
+    candidate: int,
+    statistics: list[int],
+    blessings: list[tuple[int, int, bool]],
+    found: list[int],
+    tmp_path: Path,
+) -> None:
+    def of(number: int) -> types.Artifact:
+        artifact = standard_artifacts.ExampleStatistics()
+        artifact.id, artifact.uri = number, str(tmp_path)
+        return artifact
+
+    given: dict[str, list[Any]] = {
+        "candidate": [of(candidate)],
+        "statistics": [of(number) for number in statistics],
+        "model": [model(number) for number in (3, 7)],
+        "model_blessing": [blessing(*each) for each in blessings],
+    }
+    resolved = StatisticsBeforeStrategy().resolve_artifacts(None, given)
+    assert [each.id for each in resolved["statistics"]] == found

@@ -16,7 +16,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from components import code_digest
 from pipeline import definition
-from pipeline.config import PROJECT, PipelineConfig, parse_config
+from pipeline.config import PROJECT, ConfigError, PipelineConfig, parse_config
 from pipeline.definition import create_pipeline
 
 ORDER = [
@@ -24,6 +24,7 @@ ORDER = [
     "StatisticsGen-images",
     "ImportSchemaGen-images",
     "ExampleValidator-images",
+    "DataBefore-images",
     "AnomalyGate-images",
     "StatisticsGen-pairs",
     "ImportSchemaGen-pairs",
@@ -157,8 +158,20 @@ def test_the_baseline_is_looked_up_or_imported_or_none(tree: Tree) -> None:
     assert imported["Baseline"] == set()
     assert "Baseline" in imported["PairScorer"] & imported["Evaluator"]
     none = upstream(load(tree), resolve_baseline=False)
-    assert none.keys() == set(ORDER) - {"Baseline"}
+    assert none.keys() == set(ORDER) - {"Baseline", "DataBefore-images"}
     assert none["PairScorer"] == {"PairExampleGen", "Decision"}
+
+
+def test_the_first_weights_are_looked_up_or_imported(tree: Tree) -> None:
+    warm = load(tree, TRAINING__WARM_START="true")
+    looked_up = upstream(warm)
+    # It looks back beyond this run, so that it waits for nothing of it.
+    assert looked_up["FirstWeights"] == set()
+    assert looked_up["Trainer"] == upstream(load(tree))["Trainer"] | {"FirstWeights"}
+    imported = upstream(warm, baseline_uri="/models/7", resolve_baseline=False)
+    assert "FirstWeights" in imported["Trainer"]
+    with pytest.raises(ConfigError, match=r"warm_start is true, and this orchestrator cannot look"):
+        create_pipeline(warm, resolve_baseline=False)
 
 
 def test_beam_runs_in_the_process_and_arguments_of_the_config_come_last(tree: Tree) -> None:

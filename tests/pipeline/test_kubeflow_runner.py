@@ -34,6 +34,7 @@ ARTIFACTS = {
             (f"ExampleValidator-{kind}", "schema"): (f"ImportSchemaGen-{kind}", "schema"),
             (f"AnomalyGate-{kind}", "anomalies"): (f"ExampleValidator-{kind}", "anomalies"),
             (f"AnomalyGate-{kind}", "statistics"): (f"StatisticsGen-{kind}", "statistics"),
+            (f"AnomalyGate-{kind}", "schema"): (f"ImportSchemaGen-{kind}", "schema"),
         }.items()
     },
     ("Transform", "examples"): ("PairExampleGen", "images"),
@@ -254,7 +255,8 @@ def test_a_component_with_an_artifact_type_of_ours_runs_as_a_container(
         path = tmp_path / key / "Split-train" / name
         path.parent.mkdir(parents=True)
         path.write_bytes(message.SerializeToString())
-    inputs = {key: tmp_path / key for key in files}
+    # The schema is for drift, and without a model before there is none to look for.
+    inputs = {key: tmp_path / key for key in (*files, "schema")}
     report = run_as_container(spec, "AnomalyGate-pairs", tmp_path / "gate", inputs)
     [verdict] = report["verdict"]["artifacts"]
     assert json.loads((Path(verdict["uri"]) / "verdict.json").read_text())["passed"] is True

@@ -115,6 +115,7 @@ def fit(
     log_dir: str | Path,
     checkpoint: Checkpoint | None = None,
     more: Sequence[keras.callbacks.Callback] = (),
+    first: str | Path | None = None,
 ) -> tuple[SiameseModel, dict[str, list[float]], int]:
     """Trains; the model that comes back has the best epoch's weights, by val EER.
 
@@ -129,6 +130,7 @@ def fit(
       log_dir: For TensorBoard.
       checkpoint: Where the state is kept after each epoch, and found again after a stop.
       more: Callbacks, told of each epoch after all else is done with it.
+      first: A SavedModel that an earlier training exported; its network's weights are the first.
 
     Returns:
       The model, the history (one value an epoch), and the number of the best epoch, from 0; -1
@@ -141,15 +143,16 @@ def fit(
     with strategy.scope():
         model, history, best_epoch = _fit(
             *(config, train_images, train_pairs, val_images, val_pairs),
-            *(log_dir, checkpoint or Checkpoint(None), more, strategy),
+            *(log_dir, checkpoint or Checkpoint(None), more, strategy, first),
         )
-    if strategy.num_replicas_in_sync > 1 or config.precision != "float32":
-        # What is exported is on one device, and as exact as any.
-        one = config.model_copy(update={"distribution": "none", "precision": "float32"})
-        classes = int(train_images.classes.max()) + 1
-        height, width, channels = train_images.pixels.shape[1:]
-        fitted, model = model, SiameseModel(one, (height, width, channels), classes)
-        model.restore(fitted.kept_weights())
+    if best_epoch < 0:
+        return model, history, best_epoch
+    # What is exported is on one device, as exact as any, and has no averages and no optimizer.
+    one = config.model_copy(update={"distribution": "none", "precision": "float32"})
+    classes = int(train_images.classes.max()) + 1
+    height, width, channels = train_images.pixels.shape[1:]
+    fitted, model = model, SiameseModel(one, (height, width, channels), classes)
+    model.restore(fitted.kept_weights())
     return model, history, best_epoch
 
 
@@ -163,12 +166,18 @@ def _fit(
     checkpoint: Checkpoint,
     more: Sequence[keras.callbacks.Callback],
     strategy: tf.distribute.Strategy,
+    first: str | Path | None,
 ) -> tuple[SiameseModel, dict[str, list[float]], int]:
     keras.utils.set_random_seed(config.seed)
     classes = int(train_images.classes.max()) + 1
     height, width, channels = train_images.pixels.shape[1:]
     model = SiameseModel(config, (height, width, channels), classes)
     devices = strategy.num_replicas_in_sync
+    if first:
+        model.begin_with(first)
+        say(f"begins with the weights of the last blessed model: {first}")
+    elif config.warm_start:
+        say("begins with random weights: there is no blessed model yet")
     progress = checkpoint.progress()
     if not config.epochs:
         say(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -175,6 +176,27 @@ class SiameseModel(keras.Model):
         """Takes back what ``kept_weights`` gave."""
         for weight, value in zip(self._kept(), kept, strict=True):
             weight.assign(value)
+
+    def begin_with(self, folder: str | Path) -> None:
+        """Takes the network's weights from a model that an earlier training exported.
+
+        Args:
+          folder: Of the SavedModel.
+
+        Raises:
+          ValueError: Its network is another one.
+        """
+        # As the network is called in the exported model: see Verifier and Embedder.
+        holder = tf.train.Checkpoint(_embed_pixels=tf.train.Checkpoint(_network=self.network))
+        try:
+            status = holder.read(f"{folder}/variables/variables")
+            status.assert_existing_objects_matched().expect_partial()
+        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            raise ValueError(
+                f"training.warm_start: {folder} has no network like {self.network.name!r} of this "
+                "config, so that its weights cannot be the first; make training.network and its "
+                f"input what they were, or remove warm_start ({str(error).splitlines()[0]})"
+            ) from None
 
     def _kept(self) -> list[keras.Variable]:
         return [*self.network.weights, *self.objective.weights]

@@ -45,7 +45,12 @@ def gate(tmp_path):
         executor.Executor().Do(
             {"statistics": [statistics], "anomalies": [found]},
             {"verdict": [verdict]},
-            {"allowed_new_columns": allowed, "min_examples": 5, "stop": stop},
+            {
+                "allowed_new_columns": allowed,
+                "min_examples": 5,
+                "stop": stop,
+                "attribute_drift": 0.3,
+            },
         )
         return json.loads((tmp_path / "v" / "verdict.json").read_text())
 
@@ -101,15 +106,18 @@ def test_interface():
     component = AnomalyGate(
         anomalies=channel_utils.as_channel([standard_artifacts.ExampleAnomalies()]),
         statistics=channel_utils.as_channel([standard_artifacts.ExampleStatistics()]),
+        schema=channel_utils.as_channel([standard_artifacts.Schema()]),
         allowed_new_columns="[]",
         min_examples=2,
         stop=True,
+        attribute_drift=0.3,
     )
     assert component.outputs["verdict"].type is DataVerdict
     assert component.exec_properties == {
         "allowed_new_columns": "[]",
         "min_examples": 2,
         "stop": 1,
+        "attribute_drift": 0.3,
         "code_digest": code_digest("components.anomaly_gate.executor"),
     }
 
@@ -120,7 +128,9 @@ def test_statistics_of_something_else_are_refused():
         AnomalyGate(
             anomalies=channel_utils.as_channel([standard_artifacts.ExampleAnomalies()]),
             statistics=examples,
+            schema=channel_utils.as_channel([standard_artifacts.Schema()]),
             allowed_new_columns="[]",
             min_examples=2,
             stop=True,
+            attribute_drift=0.3,
         )

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -24,11 +24,17 @@ from pipeline.launcher.tfx_cli import runner_script
 
 
 @dataclass
+class FakeData:
+    span: int | None = None
+
+
+@dataclass
 class FakeConfig:
     name: str
     root: Path
     metadata_path: Path
     keep_runs: int | None = None
+    data: FakeData = field(default_factory=FakeData)
 
 
 class Runner:
@@ -95,6 +101,11 @@ def test_fresh_run_shows_every_step_and_the_outcome(run: Runner) -> None:
     # The noise is in the log and not on the screen.
     assert "INFO:absl:Component Trainer is running." in log.read_text()
     assert "INFO:absl" not in text
+
+
+def test_the_first_line_names_the_span(run: Runner) -> None:
+    run.config.data.span = 12
+    assert run("fresh").startswith("fake: fake.yaml, span 12, engine local, log ")
 
 
 def test_second_run_registers_nothing_and_marks_what_was_cached(run: Runner) -> None:

@@ -53,6 +53,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 from components.trainer.config import TrainingConfig
+from components.trainer.fitting.checkpoint import Checkpoint
 from components.trainer.fitting.loop import fit
 from striped_faces import pairs_of, stripes
 
@@ -68,6 +69,26 @@ for name, given in json.loads(sys.argv[2]).items():
     model, history, _ = fit(TrainingConfig.model_validate(given), *data, folder / name)
     np.savez(folder / f"{name}.npz", *model.kept_weights())
     found[name] = {"history": history, "strategy": type(model.distribute_strategy).__name__}
+
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch:
+            raise KeyboardInterrupt
+
+
+# The last of them again, with draws, stopped in its second epoch and taken up.
+chosen = TrainingConfig.model_validate({**given, "augmentation": {"rotation": 9}})
+whole, history, _ = fit(chosen, *data, folder / "whole")
+try:
+    fit(chosen, *data, folder / "stopped", Checkpoint(folder / "state"), [Stop()])
+except KeyboardInterrupt:
+    pass
+resumed, again, _ = fit(chosen, *data, folder / "resumed", Checkpoint(folder / "state"))
+found["resumed"] = {
+    "losses": [history["loss"], again["loss"]],
+    "same": all(map(np.array_equal, whole.get_weights(), resumed.get_weights())),
+}
 print(json.dumps(found))
 """
 
@@ -112,6 +133,14 @@ def test_two_devices_have_the_losses_and_the_weights_of_one(name: str, trained: 
             np.testing.assert_allclose(b[index], a[index], rtol=1e-5, atol=1e-6)
     # What is exported knows of one device.
     assert found[f"{name}-mirrored"]["strategy"] == found[f"{name}-none"]["strategy"]
+
+
+def test_a_training_on_two_devices_that_was_stopped_ends_as_if_it_had_not_been(
+    trained: Any,
+) -> None:
+    resumed = trained[1]["resumed"]
+    assert resumed["losses"][0] == resumed["losses"][1]
+    assert resumed["same"]
 
 
 def test_a_batch_that_cannot_be_divided_is_refused() -> None:

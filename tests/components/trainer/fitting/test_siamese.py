@@ -8,6 +8,7 @@ from striped_faces import SHAPE, config, pairs_of, stripes
 
 from components.trainer.comparison.comparisons import build_comparison
 from components.trainer.config import TrainingConfig
+from components.trainer.export.embedder import Embedder
 from components.trainer.fitting.loop import build_optimizer, fit
 from components.trainer.fitting.siamese import SiameseModel, centre_crop, resize
 from components.trainer.fitting.validation import pair_distances
@@ -114,3 +115,35 @@ def test_embedding_an_image_and_its_mirror_image_gives_the_same_with_mirror():
     np.testing.assert_allclose(
         model.embed_all(pixels), model.embed_all(pixels[:, :, ::-1].copy()), atol=1e-6
     )
+
+
+def test_a_training_begins_with_the_weights_of_an_exported_model(data, tmp_path, capsys):
+    # Without batch normalisation, whose averages a step changes at any rate.
+    network = {"name": "cnn", "width": 32, "embedding_size": 8, "dropout": 0, "batch_norm": False}
+    chosen = config(epochs=1, steps_per_epoch=3, network=network)
+    trained, _, _ = fit(chosen, *data, tmp_path / "a")
+    verifier = tf.Module()
+    verifier._embed_pixels = Embedder(trained)
+    tf.saved_model.save(verifier, str(tmp_path / "exported"))
+    # Nothing but the network: no averages, no state of the optimizer, no head of this loss.
+    saved = tf.train.load_checkpoint(str(tmp_path / "exported" / "variables" / "variables"))
+    shapes = saved.get_variable_to_shape_map()
+    numeric = [name for name in shapes if saved.get_variable_to_dtype_map()[name].is_floating]
+    assert len(numeric) == len(trained.network.weights)
+
+    fresh = SiameseModel(config(seed=7, network=network), SHAPE, 40)
+    fresh.begin_with(tmp_path / "exported")
+    for mine, given in zip(fresh.network.weights, trained.network.weights, strict=True):
+        np.testing.assert_array_equal(mine, given)
+
+    still = {"learning_rate": 1e-9, "weight_decay": 0, "ema": 0}
+    short = {"epochs": 1, "steps_per_epoch": 1, "seed": 7, "optimizer": still}
+    warm = config(warm_start=True, network=network, **short)
+    model, _, _ = fit(warm, *data, tmp_path / "b", first=tmp_path / "exported")
+    a, b = (each.embed_all(data[2].pixels) for each in (trained, model))
+    np.testing.assert_allclose(b, a, atol=1e-5)
+    assert "begins with the weights of the last blessed model" in capsys.readouterr().err
+
+    other = SiameseModel(config(network={"name": "cnn", "width": 16}), SHAPE, 40)
+    with pytest.raises(ValueError, match=r"has no network like 'cnn' of this config"):
+        other.begin_with(tmp_path / "exported")
