@@ -221,8 +221,8 @@ class TrainingConfig(Section):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="What the network computes in while it is trained; weights, losses and the "
-        "exported model are float32. `bfloat16` is for GPUs that have it: on two CPU cores a step "
-        "took longer.",
+        "exported model are float32. `bfloat16` is for GPUs that have it; on two CPU cores a step "
+        "of `lfw.yaml` takes 5 to 7 % less time. What it does to accuracy was not measured.",
     )
     seed: int = Field(0, ge=0, description="Of first weights, batches and augmentation.")
     projector_images: int = Field(
