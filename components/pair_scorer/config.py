@@ -10,7 +10,8 @@ class ScoringConfig(Section):
 
     embedding_memory_mb: int = Field(
         default=1024,
-        ge=0,
-        description="Embeddings beyond this (4 bytes a number: 1,024 MB hold two million images at "
-        "128 numbers) are mapped from a temporary file instead of held in memory.",
+        ge=1,
+        description="Of embeddings that a worker holds (4 bytes a number: 1,024 MB are two million "
+        "images at 128 numbers). Beyond, images and pairs are split into parts by a hash of the "
+        "image, and joined part by part.",
     )

@@ -15,9 +15,12 @@ from tfx.types import artifact_utils
 from components.artifacts import input_files, model_folder
 from components.exported_model import network_digest
 from components.pair_example_gen.records import UNFINISHED
+from components.pair_example_gen.reporting import SUMMARY_FILE
 from components.pair_scorer.config import ScoringConfig
+from components.pair_scorer.embedding import COUNTERS
 from components.pair_scorer.kept_embeddings import KeptEmbeddings
-from components.pair_scorer.scoring import COUNTERS, score_split
+from components.pair_scorer.scoring import score_split
+from components.tfrecords import read_tfrecords
 
 
 class PairScorerExecutor(BaseBeamExecutor):
@@ -57,6 +60,7 @@ class PairScorerExecutor(BaseBeamExecutor):
                 input_files(input_dict["pairs"], split),
                 paths,
                 output.uri,
+                images_in(input_dict["images"], split),
                 config.embedding_memory_mb * 2**20,
                 kept,
             )
@@ -68,3 +72,13 @@ class PairScorerExecutor(BaseBeamExecutor):
         for counter in result.metrics().query()["counters"]:
             if counter.key.metric.namespace == COUNTERS:
                 logging.info("PairScorer: %s %d", counter.key.metric.name, counter.committed)
+
+
+def images_in(images: list[types.Artifact], split: str) -> int:
+    """How many images a split has: as PairExampleGen says, or counted if another made them."""
+    [artifact] = images
+    summary = os.path.join(artifact.uri, SUMMARY_FILE)
+    if fileio.exists(summary):
+        with fileio.open(summary) as file:
+            return int(json.loads(file.read())["splits"][split]["images"])
+    return sum(1 for _ in read_tfrecords(input_files(images, split)))

@@ -2,7 +2,6 @@
 
 import io
 import posixpath
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -83,14 +82,11 @@ class EmbeddingTable:
     embeddings: tuple[np.ndarray, ...]
 
     @classmethod
-    def from_chunks(cls, chunks: Sequence[Chunk], max_bytes: int) -> "EmbeddingTable":
+    def from_chunks(cls, chunks: Sequence[Chunk]) -> "EmbeddingTable":
         """Joins chunks, in any order.
 
         Args:
           chunks: All of them; they have the same models.
-          max_bytes: Embeddings of more than this in all are put in a temporary file and mapped: the
-            system then keeps as much of it in memory as there is room for. The file is gone with
-            the table.
 
         Raises:
           ValueError: There is no chunk, or an image was embedded twice.
@@ -107,8 +103,7 @@ class EmbeddingTable:
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
         sizes = chunks[0].sizes
-        mapped = len(ids) * sum(sizes) * np.dtype(np.float32).itemsize > max_bytes
-        tables = tuple(_space((len(ids), size), mapped) for size in sizes)
+        tables = tuple(np.empty((len(ids), size), np.float32) for size in sizes)
         start = 0
         for chunk in chunks:
             rows = place[start : start + chunk.images]
@@ -131,11 +126,3 @@ class EmbeddingTable:
                 "make images and pairs in one PairExampleGen run"
             )
         return rows
-
-
-def _space(shape: tuple[int, int], mapped: bool) -> np.ndarray:
-    if not mapped:
-        return np.empty(shape, np.float32)
-    # The file has no name any more, and its space is free once the last reference is gone.
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, np.float32, "w+", shape=shape)

@@ -11,11 +11,13 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.local_beam import in_process_pipeline
-from components.pair_scorer import scoring
+from components.pair_scorer import embedding, join_by_key
+from components.pair_scorer import pairs as pair_module
 from components.pair_scorer.config import ScoringConfig
+from components.pair_scorer.embedding import COUNTERS, Models
 from components.pair_scorer.executor import PairScorerExecutor
 from components.pair_scorer.kept_embeddings import KeptEmbeddings
-from components.pair_scorer.scoring import _Models, score_split
+from components.pair_scorer.scoring import score_split
 
 # "e" and "f" are in no pair.
 IMAGES = {"a": 1.0, "b": 2.0, "c": 4.0, "d": 8.0, "e": 16.0, "f": 32.0}
@@ -70,31 +72,42 @@ def read(folder: Path) -> list[dict[str, list]]:
 
 
 def score(
-    tmp_path: Path, images: list[str], pairs: list[str], *models: Path, kept: str = ""
+    tmp_path: Path,
+    images: list[str],
+    pairs: list[str],
+    *models: Path,
+    kept: str = "",
+    max_bytes: int = 2**20,
 ) -> dict[str, int]:
     """Runs the pipeline; returns its counters."""
     pipeline = in_process_pipeline()
     paths = tuple(str(model / "Format-Serving") for model in models)
     keeps = KeptEmbeddings(kept)
-    score_split(pipeline, "test", images, pairs, paths, str(tmp_path / "scored"), 2**20, keeps)
+    uri, count = str(tmp_path / "scored"), len(IMAGES)
+    score_split(pipeline, "test", images, pairs, paths, uri, count, max_bytes, keeps)
     result = pipeline.run()
     result.wait_until_finish()
     return {
         counter.key.metric.name: counter.committed
         for counter in result.metrics().query()["counters"]
-        if counter.key.metric.namespace == scoring.COUNTERS
+        if counter.key.metric.namespace == COUNTERS
     }
 
 
+# Six images of two numbers of two models are 96 bytes: beyond 95 in parts, and with 8 in 24.
+WAYS = [96, 95, 8]
+
+
+@pytest.mark.parametrize("max_bytes", WAYS)
 def test_each_image_is_embedded_once_and_every_pair_keeps_its_columns(
-    tmp_path, models, monkeypatch
+    tmp_path, models, monkeypatch, max_bytes
 ):
     # Batches and chunks of one, so that their borders are crossed.
-    monkeypatch.setattr(scoring, "EMBED_BATCH", 1)
-    monkeypatch.setattr(scoring, "IMAGES_A_CHUNK", 1)
-    monkeypatch.setattr(scoring, "PAIR_BATCH", 2)
+    monkeypatch.setattr(embedding, "EMBED_BATCH", 1)
+    monkeypatch.setattr(embedding, "IMAGES_A_CHUNK", 1)
+    monkeypatch.setattr(pair_module, "PAIR_BATCH", 2)
     images, pairs = write_images(tmp_path / "images"), write_pairs(tmp_path / "pairs")
-    counters = score(tmp_path, images, pairs, *models)
+    counters = score(tmp_path, images, pairs, *models, max_bytes=max_bytes)
     # Four pairs name eight images, of which four are distinct: a, b, c and d.
     assert counters == {"images_embedded": 4, "pairs_scored": 4}
     rows = read(tmp_path / "scored" / "Split-test")
@@ -152,16 +165,69 @@ def test_kept_embeddings(tmp_path):
     assert kept.get("network", "key") is None
 
 
-def test_a_pair_of_an_unknown_image_stops_the_run(tmp_path, models):
-    images = write_images(tmp_path / "images", "abd")
+@pytest.mark.parametrize("max_bytes", WAYS)
+def test_a_pair_of_an_unknown_image_stops_the_run(tmp_path, models, max_bytes):
+    images, pairs = write_images(tmp_path / "images", "abd"), write_pairs(tmp_path / "pairs")
     with pytest.raises(ValueError, match="names image 'c', which is not among the images"):
-        score(tmp_path, images, write_pairs(tmp_path / "pairs"), models[0])
+        score(tmp_path, images, pairs, *models, max_bytes=max_bytes)
 
 
-def test_no_pairs_stop_the_run(tmp_path, models):
+@pytest.mark.parametrize("max_bytes", WAYS)
+def test_no_pairs_stop_the_run(tmp_path, models, max_bytes):
     images, pairs = write_images(tmp_path / "images"), [write(tmp_path / "pairs" / "pairs-0", [])]
     with pytest.raises(ValueError, match="split 'test' holds no pair to score"):
-        score(tmp_path, images, pairs, models[0])
+        score(tmp_path, images, pairs, *models, max_bytes=max_bytes)
+
+
+def test_many_pairs_in_parts_are_written_as_from_memory(tmp_path, models, monkeypatch):
+    # 500 pairs of 40 images, in shards of 100 that are read 16 at a time.
+    monkeypatch.setattr(pair_module, "PAIR_BATCH", 16)
+    monkeypatch.setattr(join_by_key, "PAIR_BATCH", 16)
+    names = [f"person/{number}.jpg" for number in range(40)]
+    rows = [{"image_id": name, "image_encoded": str(at)} for at, name in enumerate(names)]
+    images = [
+        write(tmp_path / "images" / f"images-{start}", rows[start : start + 10])
+        for start in range(0, 40, 10)
+    ]
+    drawn = np.random.default_rng(0).integers(0, 40, (500, 2)).tolist()
+    pairs = [
+        write(
+            tmp_path / "pairs" / f"pairs-{start}",
+            [
+                {"image_id_a": names[a], "image_id_b": names[b], "label": int(a == b)}
+                for a, b in drawn[start : start + 100]
+            ],
+        )
+        for start in range(0, 500, 100)
+    ]
+    whole, joined = tmp_path / "whole", tmp_path / "joined"
+    first = score(whole, images, pairs, *models)
+    # Of 6 x 4 numbers, a part has 10 bytes at the most: 20 parts.
+    assert score(joined, images, pairs, *models, max_bytes=10) == first
+    assert first == {"images_embedded": len(np.unique(drawn)), "pairs_scored": 500}
+    one, other = (sorted((each / "scored" / "Split-test").iterdir()) for each in (whole, joined))
+    assert [path.name for path in one] == [path.name for path in other]
+    rows = [read(each / "scored" / "Split-test") for each in (whole, joined)]
+    for name in ("candidate_score", "baseline_score"):
+        # TensorFlow divides the last few of a batch another way, and a batch here holds others.
+        ours, theirs = ([row.pop(name)[0] for row in each] for each in rows)
+        np.testing.assert_array_max_ulp(np.float32(ours), np.float32(theirs), maxulp=2)
+    assert rows[0] == rows[1]
+    distances = [row["candidate_distance"][0] for row in rows[1]]
+    assert distances == [abs(a - b) for a, b in drawn]
+
+
+def test_how_many_parts_a_table_is_split_into():
+    # 1,000 images of 128 float32 are 512,000 bytes; a worker holds two parts.
+    assert join_by_key.parts_of_table(1_000, 128, 512_000) == 1
+    assert join_by_key.parts_of_table(1_000, 128, 511_999) == 3
+    assert join_by_key.parts_of_table(1_000, 128, 256_000) == 4
+
+
+def test_a_model_says_the_length_of_its_embeddings(models):
+    one, two = (str(model / "Format-Serving") for model in models)
+    assert embedding.numbers_an_image((one,)) == 2
+    assert embedding.numbers_an_image((one, two)) == 4
 
 
 def run_executor(tmp_path: Path, models: dict[str, Path]) -> Path:
@@ -186,8 +252,7 @@ def run_executor(tmp_path: Path, models: dict[str, Path]) -> Path:
         outputs,
         {
             "splits": json.dumps(["test"]),
-            # Every embedding is beyond 0 MB, hence in a mapped file.
-            "scoring": ScoringConfig(embedding_memory_mb=0).model_dump_json(),
+            "scoring": ScoringConfig().model_dump_json(),
         },
     )
     assert outputs["scored_pairs"][0].split_names == '["test"]'
@@ -220,7 +285,7 @@ def test_a_network_that_was_decided_twice_embeds_once(tmp_path, models):
     again = tmp_path / "again" / "Format-Serving"
     shutil.copytree(models[0] / "Format-Serving", again)
     paths = tuple(str(path) for path in (models[0] / "Format-Serving", again))
-    loaded = _Models((*paths, str(models[1] / "Format-Serving")))
+    loaded = Models((*paths, str(models[1] / "Format-Serving")))
     network, again, another = loaded.networks
     assert again == network
     first, other = (loaded.embed(each, tf.constant(["3", "4"])) for each in (network, another))

@@ -16,12 +16,10 @@ def chunks(folder, *parts):
     ]
 
 
-@pytest.mark.parametrize("max_bytes", [24, 23])
-def test_images_are_sorted_and_found_in_memory_and_mapped(tmp_path, max_bytes):
-    # Three images of two float32: 24 bytes. The ids of the chunks differ in width.
+def test_images_are_sorted_and_found(tmp_path):
+    # The ids of the chunks differ in width.
     parts = chunks(tmp_path, (["d", "bbb"], [[4, 0], [2, 1]]), (["c"], [[3, 2]]))
-    table = EmbeddingTable.from_chunks(parts, max_bytes)
-    assert isinstance(table.embeddings[0], np.memmap) == (max_bytes < 24)
+    table = EmbeddingTable.from_chunks(parts)
     assert table.ids.tolist() == [b"bbb", b"c", b"d"]
     assert table.embeddings[0].dtype == np.float32
     assert table.embeddings[0].tolist() == [[2, 1], [3, 2], [4, 0]]
@@ -35,13 +33,13 @@ def test_models_may_have_embeddings_of_different_sizes(tmp_path):
     models = [np.array([[2.0], [1.0]], np.float32), np.array([[4, 5, 6], [1, 2, 3]], np.float32)]
     chunk = write_chunk(f"{tmp_path}/0", ids, models)
     assert (chunk.images, chunk.sizes) == (2, (1, 3))
-    table = EmbeddingTable.from_chunks([chunk], max_bytes=2**20)
+    table = EmbeddingTable.from_chunks([chunk])
     assert [model.tolist() for model in table.embeddings] == [[[1], [2]], [[1, 2, 3], [4, 5, 6]]]
 
 
 @pytest.mark.parametrize("name", [b"0", b"b", b"zz"])
 def test_an_image_that_was_not_embedded_is_named(tmp_path, name):
-    table = EmbeddingTable.from_chunks(chunks(tmp_path, (["a", "c"], [[1, 1], [2, 2]])), 2**20)
+    table = EmbeddingTable.from_chunks(chunks(tmp_path, (["a", "c"], [[1, 1], [2, 2]])))
     with pytest.raises(ValueError, match=f"names image '{name.decode()}'"):
         table.rows(np.array([b"a", name]))
 
@@ -49,12 +47,12 @@ def test_an_image_that_was_not_embedded_is_named(tmp_path, name):
 def test_an_image_embedded_twice_is_named(tmp_path):
     parts = chunks(tmp_path, (["a", "b"], [[1, 1], [2, 2]]), (["b"], [[2, 2]]))
     with pytest.raises(ValueError, match="image 'b' is in the images twice"):
-        EmbeddingTable.from_chunks(parts, 2**20)
+        EmbeddingTable.from_chunks(parts)
 
 
 def test_no_images_at_all_is_an_error():
     with pytest.raises(ValueError, match="no image was embedded"):
-        EmbeddingTable.from_chunks([], 2**20)
+        EmbeddingTable.from_chunks([])
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
