@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components.decision.config import DecisionConfig
 from components.metrics.fairness import FairnessConfig
+from components.metrics.sketch import EXACT_PAIRS
 from components.metrics.table import METRICS
 from components.pair_example_gen.config import DataConfig
 from components.pair_scorer.config import ScoringConfig
@@ -129,6 +130,14 @@ class EvaluationConfig(Section):
         "guessing is not good enough, nor is a clear step back.",
     )
     fairness: FairnessConfig = FairnessConfig()
+    exact_pairs: int = Field(
+        EXACT_PAIRS,
+        ge=0,
+        description="Up to so many pairs of a slice, every score is kept, 9 bytes each, and "
+        "metrics are exact. Of more, a sketch of a few megabytes is, in which a score is known to "
+        "0.05 % of its distance from 0 or 1. What the decision alone makes (accuracy, precision, "
+        "recall, FMR, FNMR) stays exact.",
+    )
 
 
 class ServingConfig(Section):

@@ -52,17 +52,17 @@ def _metric_threshold(threshold: Threshold) -> MetricThreshold:
     return result
 
 
-def _metric(name: str, thresholds: Sequence[Threshold]) -> MetricConfig:
+def _metric(name: str, config: EvaluationConfig) -> MetricConfig:
     return MetricConfig(
         module=_PAIRS,
         class_name="PairMetric",
-        config=json.dumps({"name": name}),
+        config=json.dumps({"name": name, "exact_pairs": config.exact_pairs}),
         per_slice_thresholds=[
             PerSliceMetricThreshold(
                 slicing_specs=[SlicingSpec(feature_values=threshold.slice)],
                 threshold=_metric_threshold(threshold),
             )
-            for threshold in thresholds
+            for threshold in config.thresholds
             if threshold.metric == name
         ],
     )
@@ -118,14 +118,18 @@ def build_eval_config(config: EvaluationConfig, attributes: Sequence[str]) -> Ev
       ConfigError: A threshold is for a slice of a column that the data do not have.
     """
     metrics = [
-        MetricConfig(module=_PAIRS, class_name="PairCount"),
+        MetricConfig(
+            module=_PAIRS,
+            class_name="PairCount",
+            config=json.dumps({"exact_pairs": config.exact_pairs}),
+        ),
         # TFMA's own, which its page draws as a matrix.
         MetricConfig(
             class_name="ConfusionMatrixAtThresholds",
             config=json.dumps({"name": "confusion", "thresholds": [_BELOW_HALF]}),
         ),
     ]
-    metrics += [_metric(name, config.thresholds) for name in METRICS]
+    metrics += [_metric(name, config) for name in METRICS]
     metrics += _fairness_metrics(config.fairness, attributes)
     return EvalConfig(
         model_specs=[

@@ -18,7 +18,9 @@ def _bin_of(scores: FloatArray, bins: int) -> npt.NDArray[np.intp]:
     return np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], scores, side="left")
 
 
-def brier_score(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+def brier_score(
+    scores: npt.ArrayLike, labels: npt.ArrayLike, counts: IntArray | None = None
+) -> float:
     """The mean of ``(score - label) ** 2``: 0 is best, 0.25 is a score of 0.5 for all.
 
     See Brier, "Verification of forecasts expressed in terms of probability" (1950).
@@ -26,16 +28,20 @@ def brier_score(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     Args:
       scores: [N], in [0, 1].
       labels: [N], 1 same and 0 different.
+      counts: [N], how many pairs each of these stands for; None is one each.
 
     Raises:
       ValueError: There is no pair, a shape or a label is wrong, or a score is outside [0, 1].
     """
     found, marks = _check(scores, labels)
-    return float(np.mean((found - marks) ** 2))
+    return float(np.average((found - marks) ** 2, weights=counts))
 
 
 def expected_calibration_error(
-    scores: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 15
+    scores: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    bins: int = 15,
+    counts: IntArray | None = None,
 ) -> float:
     """The mean distance between the score and the share of genuine pairs that have it.
 
@@ -48,6 +54,7 @@ def expected_calibration_error(
       scores: [N], in [0, 1].
       labels: [N], 1 same and 0 different.
       bins: 1 or more.
+      counts: [N], how many pairs each of these stands for; None is one each.
 
     Raises:
       ValueError: As ``brier_score``, or ``bins`` is below 1.
@@ -57,7 +64,8 @@ def expected_calibration_error(
     found, marks = _check(scores, labels)
     index = _bin_of(found, bins)
     # |sum of score - label| of a bin is its pairs times |mean score - mean label|.
-    return float(np.abs(np.bincount(index, found - marks)).sum() / found.size)
+    pairs = np.ones(found.size) if counts is None else counts
+    return float(np.abs(np.bincount(index, (found - marks) * pairs)).sum() / pairs.sum())
 
 
 def reliability(

@@ -153,7 +153,7 @@ def separating_thresholds(distinct: npt.NDArray[np.floating]) -> FloatArray:
     return np.concatenate([[np.float64(low)], between, values[-1:]])
 
 
-def sweep(distances: npt.ArrayLike, labels: npt.ArrayLike) -> Sweep:
+def sweep(distances: npt.ArrayLike, labels: npt.ArrayLike, counts: IntArray | None = None) -> Sweep:
     """Counts the right and wrong decisions at every threshold that makes a difference.
 
     There is one step for each of the K distinct distances, so pairs that tie are decided together.
@@ -161,6 +161,7 @@ def sweep(distances: npt.ArrayLike, labels: npt.ArrayLike) -> Sweep:
     Args:
       distances: [N], smaller is more alike.
       labels: [N], 1 same and 0 different. One class alone will do for the rate of that class.
+      counts: [N], how many pairs each of these stands for; one each by default.
 
     Returns:
       K + 1 operating points, from accepting nothing to accepting everything.
@@ -172,8 +173,12 @@ def sweep(distances: npt.ArrayLike, labels: npt.ArrayLike) -> Sweep:
     order = np.argsort(found, kind="stable")
     ordered = found[order]
     ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), ordered.size - 1)
-    tp = np.concatenate([[0], np.cumsum(marks[order])[ends]])
-    fp = np.concatenate([[0], ends + 1]) - tp
+    genuine, impostors = (
+        (marks, 1 - marks) if counts is None else (marks * counts, (1 - marks) * counts)
+    )
+    tp, fp = (
+        np.concatenate([[0], np.cumsum(of_class[order])[ends]]) for of_class in (genuine, impostors)
+    )
     return Sweep(separating_thresholds(ordered[ends]), tp, fp, tp[-1] - tp, fp[-1] - fp)
 
 

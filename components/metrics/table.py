@@ -32,6 +32,7 @@ class PairSample:
       tn: Impostor pairs that it refuses.
       scores: [N], 0 to 1; empty where people were resampled, who have distances only.
       labels: [N], of the scores.
+      counts: [N], how many pairs have each of the scores; None is one each.
     """
 
     curve: Sweep
@@ -41,10 +42,15 @@ class PairSample:
     tn: int
     scores: FloatArray = field(default_factory=lambda: np.empty(0))
     labels: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: IntArray | None = None
 
     @classmethod
     def of(
-        cls, labels: npt.ArrayLike, scores: npt.ArrayLike, distances: npt.ArrayLike
+        cls,
+        labels: npt.ArrayLike,
+        scores: npt.ArrayLike,
+        distances: npt.ArrayLike,
+        counts: IntArray | None = None,
     ) -> "PairSample":
         """Scored pairs. A score of at least 0.5 is the decision "same".
 
@@ -55,14 +61,21 @@ class PairSample:
           labels: [N], 1 same and 0 different.
           scores: [N], 0 to 1.
           distances: [N], smaller is more alike.
+          counts: [N], how many pairs each of these stands for; None is one each.
 
         Raises:
           ValueError: As ``roc.check_pairs``.
         """
-        curve = roc.sweep(distances, labels)
+        curve = roc.sweep(distances, labels, counts)
         marks, found = np.asarray(labels, np.int64), np.asarray(scores, np.float64)
-        tp, fp = (int(np.sum(found[marks == label] >= 0.5)) for label in (1, 0))
-        return cls(curve, tp, fp, curve.genuine - tp, curve.impostors - fp, found, marks)
+        accepted = found >= 0.5
+        tp, fp = (
+            int(accepted[marks == label].sum())
+            if counts is None
+            else int(counts[accepted & (marks == label)].sum())
+            for label in (1, 0)
+        )
+        return cls(curve, tp, fp, curve.genuine - tp, curve.impostors - fp, found, marks, counts)
 
     @classmethod
     def at(cls, curve: Sweep, row: int) -> "PairSample":
@@ -198,7 +211,7 @@ _ENTRIES = (
     Metric(
         "brier_score",
         "Brier score",
-        lambda pairs: calibration.brier_score(pairs.scores, pairs.labels),
+        lambda pairs: calibration.brier_score(pairs.scores, pairs.labels, pairs.counts),
         higher_is_better=False,
         needs_scores=True,
         percent=False,
@@ -206,7 +219,9 @@ _ENTRIES = (
     Metric(
         "expected_calibration_error",
         "Expected calibration error",
-        lambda pairs: calibration.expected_calibration_error(pairs.scores, pairs.labels),
+        lambda pairs: calibration.expected_calibration_error(
+            pairs.scores, pairs.labels, counts=pairs.counts
+        ),
         higher_is_better=False,
         needs_scores=True,
         percent=False,

@@ -3,8 +3,9 @@
 TFMA's own ROC metrics (AUC, AUCPrecisionRecall) count in 10,000 bins of the score and interpolate:
 coarse where it matters most, at small FAR; 0 instead of undefined in a slice that lacks a class;
 and slower than all the rest. These keep every score instead: 9 bytes a pair for each slice and
-model (1.5 MB for 166,800 pairs), gathered and sorted once and shared by all metrics. A metric is
-NaN where it is undefined, and NaN keeps within no threshold. Example weights are refused.
+model (1.5 MB for 166,800 pairs), gathered and sorted once and shared by all metrics; and of more
+pairs than ``exact_pairs``, a sketch. A metric is NaN where it is undefined, and NaN keeps within no
+threshold. Example weights are refused.
 
 Use them from a ``tfma.MetricConfig`` with ``module="components.metrics.tfma_metrics"``,
 ``class_name="PairMetric"`` and a name of the table, such as ``config='{"name": "eer"}'``.
@@ -20,21 +21,55 @@ import numpy as np
 from tensorflow_model_analysis import metrics as tfma_metrics
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
+from components.metrics.sketch import EXACT_PAIRS, ScoreSketch
 from components.metrics.table import METRICS, PairSample
+
+# Of a sketch: how many pairs are gathered before they are counted in.
+_COUNTED_AT_ONCE = 65_536
 
 
 @dataclass
 class ScoredPairs:
-    """Scores and labels of pairs, compact while they are gathered and sent between workers."""
+    """Scores and labels of pairs, compact while they are gathered and sent between workers.
 
+    Attributes:
+      exact_pairs: Of how many pairs all scores are kept. Of more, a sketch is.
+    """
+
+    exact_pairs: int = EXACT_PAIRS
     scores: array = field(default_factory=lambda: array("d"))
     labels: array = field(default_factory=lambda: array("b"))
+    sketch: ScoreSketch | None = None
+
+    def add(self, labels: np.ndarray, scores: np.ndarray) -> None:
+        """Adds pairs."""
+        self.labels.frombytes(labels.astype(np.int8).tobytes())
+        self.scores.frombytes(scores.astype(np.float64).tobytes())
+        most = self.exact_pairs if self.sketch is None else _COUNTED_AT_ONCE
+        if len(self.scores) > most:
+            self._count_in()
+
+    def extend(self, other: "ScoredPairs") -> None:
+        """Adds the pairs of another."""
+        if other.sketch is not None:
+            self._count_in()
+            self.sketch = ScoreSketch.merged(filter(None, (self.sketch, other.sketch)))
+        self.add(np.array(other.labels), np.array(other.scores))
 
     def sample(self) -> PairSample:
         """What the metrics take."""
+        if self.sketch is not None:
+            self._count_in()
+            return self.sketch.sample()
         scores = np.array(self.scores)
         # The one place where a score, higher for more alike, becomes a distance.
         return PairSample.of(np.array(self.labels), scores, -scores)
+
+    def _count_in(self) -> None:
+        """Makes the scores that are kept a part of the sketch."""
+        counted = ScoreSketch.of(np.array(self.labels), np.array(self.scores))
+        self.sketch = ScoreSketch.merged(filter(None, (self.sketch, counted)))
+        self.scores, self.labels = array("d"), array("b")
 
 
 def labels_and_scores(
@@ -63,25 +98,22 @@ def labels_and_scores(
 class _GatherPairs(beam.CombineFn):
     """Gathers the scores and labels of one model."""
 
-    def __init__(self, key: metric_types.MetricKey) -> None:
-        self._key = key
+    def __init__(self, key: metric_types.MetricKey, exact_pairs: int = EXACT_PAIRS) -> None:
+        self._key, self._exact_pairs = key, exact_pairs
 
     def create_accumulator(self) -> ScoredPairs:
-        return ScoredPairs()
+        return ScoredPairs(self._exact_pairs)
 
     def add_input(
         self, accumulator: ScoredPairs, element: metric_types.StandardMetricInputs
     ) -> ScoredPairs:
-        labels, scores = labels_and_scores(element, self._key)
-        accumulator.labels.frombytes(labels.astype(np.int8).tobytes())
-        accumulator.scores.frombytes(scores.astype(np.float64).tobytes())
+        accumulator.add(*labels_and_scores(element, self._key))
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[ScoredPairs]) -> ScoredPairs:
-        merged = ScoredPairs()
+        merged = self.create_accumulator()
         for accumulator in accumulators:
-            merged.scores.extend(accumulator.scores)
-            merged.labels.extend(accumulator.labels)
+            merged.extend(accumulator)
         return merged
 
     def extract_output(self, accumulator: ScoredPairs) -> dict[metric_types.MetricKey, ScoredPairs]:
@@ -89,7 +121,11 @@ class _GatherPairs(beam.CombineFn):
 
 
 def _computations(
-    value: Callable[[PairSample], float], name: str, model_name: str, output_name: str
+    value: Callable[[PairSample], float],
+    name: str,
+    exact_pairs: int,
+    model_name: str,
+    output_name: str,
 ) -> metric_types.MetricComputations:
     """Gathers the pairs, prepares them, then derives a metric; TFMA runs equal steps once."""
     # A name that starts with "_" stays out of the results.
@@ -109,7 +145,7 @@ def _computations(
 
     return [
         metric_types.MetricComputation(
-            keys=[pairs_key], preprocessors=None, combiner=_GatherPairs(pairs_key)
+            keys=[pairs_key], preprocessors=None, combiner=_GatherPairs(pairs_key, exact_pairs)
         ),
         metric_types.DerivedMetricComputation(keys=[sample_key], result=prepared),
         metric_types.DerivedMetricComputation(keys=[key], result=result),
@@ -119,21 +155,23 @@ def _computations(
 class PairMetric(tfma_metrics.Metric):
     """A metric of the table ``METRICS``."""
 
-    def __init__(self, name: str) -> None:
-        """Takes the metric's name.
+    def __init__(self, name: str, exact_pairs: int = EXACT_PAIRS) -> None:
+        """Takes the metric's name, and of how many pairs it keeps all scores.
 
         Raises:
           ValueError: The table has no such metric.
         """
         if name not in METRICS:
             raise ValueError(f"there is no metric {name!r}; choose one of {', '.join(METRICS)}")
-        super().__init__(metric_util.merge_per_key_computations(_pair_metric), name=name)
+        super().__init__(
+            metric_util.merge_per_key_computations(_pair_metric), name=name, exact_pairs=exact_pairs
+        )
 
 
 def _pair_metric(
-    name: str, model_name: str = "", output_name: str = ""
+    name: str, exact_pairs: int, model_name: str = "", output_name: str = ""
 ) -> metric_types.MetricComputations:
-    return _computations(partial(_value, name), name, model_name, output_name)
+    return _computations(partial(_value, name), name, exact_pairs, model_name, output_name)
 
 
 def _value(name: str, pairs: PairSample) -> float:
@@ -144,16 +182,18 @@ def _value(name: str, pairs: PairSample) -> float:
 class PairCount(tfma_metrics.Metric):
     """How many pairs there are, however many of them an extract holds."""
 
-    def __init__(self, name: str = "example_count") -> None:
-        """Names the metric."""
-        super().__init__(metric_util.merge_per_key_computations(_pair_count), name=name)
+    def __init__(self, name: str = "example_count", exact_pairs: int = EXACT_PAIRS) -> None:
+        """Names the metric; ``exact_pairs`` as of the others, with which it shares the counting."""
+        super().__init__(
+            metric_util.merge_per_key_computations(_pair_count), name=name, exact_pairs=exact_pairs
+        )
 
 
 def _pair_count(
-    name: str, model_name: str = "", output_name: str = ""
+    name: str, exact_pairs: int, model_name: str = "", output_name: str = ""
 ) -> metric_types.MetricComputations:
-    return _computations(_count, name, model_name, output_name)
+    return _computations(_count, name, exact_pairs, model_name, output_name)
 
 
 def _count(pairs: PairSample) -> float:
-    return float(len(pairs.labels))
+    return float(pairs.curve.genuine + pairs.curve.impostors)

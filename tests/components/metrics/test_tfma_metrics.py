@@ -184,6 +184,61 @@ def test_gathered_pairs_survive_the_way_between_workers():
     assert len(sent[0].scores) == 2
 
 
+@pytest.mark.parametrize("split_at", [[2], [3], [2, 3]])
+def test_more_pairs_than_are_kept_become_a_sketch_however_they_came(split_at):
+    labels, scores = np.array([0, 1, 1, 0, 1]), np.array([0.1, 0.2, 0.7, 0.8, 0.9])
+    parts = []
+    for rows in np.split(np.arange(5), split_at):
+        parts.append(ScoredPairs(exact_pairs=4))
+        parts[-1].add(labels[rows], scores[rows])
+    gather = _GatherPairs(tfma.metrics.MetricKey("pairs"), exact_pairs=4)
+    merged = gather.merge_accumulators(parts)
+    found = merged.sample()
+    assert found.counts.tolist() == [1] * 5
+    assert (found.tp, found.fp, found.fn, found.tn) == (2, 1, 1, 1)
+    # Of the 6 couples of a genuine and an impostor pair, 4 are in order.
+    assert METRICS["auc"](found) == pytest.approx(4 / 6)
+    kept = ScoredPairs(exact_pairs=5)
+    kept.add(labels, scores)
+    assert kept.sample().counts is None
+
+
+def test_metrics_of_a_sketch_agree_with_scikit_learn(pairs, tmp_path):
+    # 100 of the 300 pairs are all that is kept.
+    of_sketch = [
+        MetricConfig(
+            class_name="PairMetric",
+            module=MODULE,
+            config=json.dumps({"name": name, "exact_pairs": 100}),
+        )
+        for name in METRICS
+    ]
+    spec = ModelSpec(
+        model_type="materialized_prediction",
+        label_key="label",
+        prediction_key="candidate_score",
+    )
+    eval_config = EvalConfig(
+        model_specs=[spec],
+        slicing_specs=[SlicingSpec()],
+        metrics_specs=[MetricsSpec(metrics=of_sketch)],
+    )
+    output = str(tmp_path)
+    tfma.analyze_raw_data(pairs, eval_config, output_path=output)
+    [(_, by_output)] = tfma.load_eval_result(output).slicing_metrics
+    found = {name: next(iter(value.values())) for name, value in by_output[""][""].items()}
+    wanted = expected(pairs["label"].to_numpy(), pairs["candidate_score"].to_numpy())
+    # Two decimals are kept apart by the sketch, so that only scores themselves are rounded.
+    # Pairs of a score of 0.2, at the very edge of a bin of calibration, go into the next one.
+    on_edge = pairs["candidate_score"].astype(float).round(2).isin([0.2, 0.4, 0.6, 0.8]).mean()
+    calibration = wanted.pop("expected_calibration_error")
+    assert found.pop("expected_calibration_error") == pytest.approx(calibration, abs=on_edge)
+    for name in found.keys() & wanted.keys():
+        assert found[name] == pytest.approx(wanted[name], abs=2**-11), name
+    # At a smaller FAR, 200 impostor pairs show nothing.
+    assert sorted(found.keys() - wanted.keys()) == ["tar_at_far_0.001", "tar_at_far_0.01"]
+
+
 def test_a_name_that_is_not_in_the_table_is_refused():
     with pytest.raises(ValueError, match="there is no metric 'err'; choose one of binary_accuracy"):
         PairMetric("err")
