@@ -37,24 +37,6 @@ def image_example(
     )
 
 
-def pair_example(
-    image_a: "Image", image_b: "Image", label: int, pair_set: str, attribute_names: Iterable[str]
-) -> bytes:
-    """A serialised row of the pairs artifact; an attribute is "mixed" where the images differ."""
-    attributes = zip(attribute_names, image_a.attributes, image_b.attributes, strict=True)
-    return _example(
-        {
-            features.IMAGE_ID_A: image_a.image_id,
-            features.IMAGE_ID_B: image_b.image_id,
-            features.IDENTITY_A: image_a.identity,
-            features.IDENTITY_B: image_b.identity,
-            features.LABEL: label,
-            features.PAIR_SET: pair_set,
-            **{name: a if a == b else features.MIXED for name, a, b in attributes},
-        }
-    )
-
-
 def write_shard(uri: str, split: str, name: str, records: Iterable[bytes]) -> None:
     """Writes an uncompressed TFRecord file into a split, under a temporary name first.
 

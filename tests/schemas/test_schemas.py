@@ -21,6 +21,7 @@ from components.pair_example_gen import executor as pair_example_gen
 from components.pair_example_gen import records
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.images import ImageFacts
+from components.pair_example_gen.pair_rows import PairRows
 from components.pair_example_gen.sources import Image as ImageRow
 
 KINDS = {"images": features.IMAGE_FEATURES, "pairs": features.PAIR_FEATURES}
@@ -48,6 +49,14 @@ def validate(examples, kind, folder):
         {"statistics": [statistics], "schema": [schema]}, {"anomalies": [anomalies]}, {}
     )
     return statistics, anomalies
+
+
+def pair_examples(labels):
+    """Rows of pairs with these labels."""
+    columns = {features.IMAGE_ID: np.array([b"a", b"c"]), features.IDENTITY: np.array([b"b", b"d"])}
+    zeros = np.zeros(len(labels), np.int64)
+    rows = PairRows(columns).rows(zeros, zeros + 1, np.array(labels), [features.SAMPLED])
+    return list(rows)
 
 
 def anomalies_of(artifact, split):
@@ -134,7 +143,7 @@ def test_what_pair_example_gen_writes_has_no_anomalies_but_its_attributes(exampl
         ),
         (
             "pairs",
-            [(ImageRow("a", "b"), ImageRow("c", "d"), 2, "sampled", ())],
+            [2],
             {"label": {"INT_TYPE_BIG_INT"}},
         ),
     ],
@@ -142,8 +151,10 @@ def test_what_pair_example_gen_writes_has_no_anomalies_but_its_attributes(exampl
 def test_values_out_of_bounds_are_anomalies(kind, rows, expected, tmp_path):
     artifact = new(standard_artifacts.Examples, tmp_path / kind)
     artifact.split_names = '["train"]'
-    make = records.image_example if kind == "images" else records.pair_example
-    records.write_shard(artifact.uri, "train", "rows", [make(*row) for row in rows])
+    made = (
+        [records.image_example(*row) for row in rows] if kind == "images" else pair_examples(rows)
+    )
+    records.write_shard(artifact.uri, "train", "rows", made)
     _, anomalies = validate(artifact, kind, tmp_path)
     assert anomalies_of(anomalies, "train") == expected
 
@@ -151,7 +162,7 @@ def test_values_out_of_bounds_are_anomalies(kind, rows, expected, tmp_path):
 def test_a_missing_value_is_an_anomaly(tmp_path):
     artifact = new(standard_artifacts.Examples, tmp_path / "pairs")
     artifact.split_names = '["train"]'
-    whole = records.pair_example(ImageRow("a", "b"), ImageRow("c", "d"), 0, "sampled", ())
+    [whole] = pair_examples([0])
     part = tf.train.Example.FromString(whole)
     del part.features.feature[features.LABEL]
     records.write_shard(artifact.uri, "train", "rows", [whole, part.SerializeToString()])

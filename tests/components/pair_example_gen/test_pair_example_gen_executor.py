@@ -16,7 +16,7 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
 from components import features
-from components.pair_example_gen import executor
+from components.pair_example_gen import executor, pair_rows
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
 from data.synthetic import draw_face
@@ -72,7 +72,7 @@ def root(tmp_path, write_faces):
 @pytest.fixture
 def small_shards(monkeypatch):
     monkeypatch.setattr(executor, "_IMAGES_A_SHARD", 4)
-    monkeypatch.setattr(executor, "_PAIRS_A_SHARD", 5)
+    monkeypatch.setattr(pair_rows, "PAIRS_A_SHARD", 5)
 
 
 @pytest.mark.usefixtures("small_shards")
