@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 
-import numpy as np
 from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto.config_pb2 import (
     EvalConfig,
@@ -22,10 +21,6 @@ from components.metrics.table import METRICS
 from pipeline.config import ConfigError, EvaluationConfig, Threshold
 
 CANDIDATE, BASELINE = "candidate", "baseline"
-
-# TFMA calls positive what is above its threshold; the model, what is at least 0.5. This is the
-# float32 below 0.5, so that the two agree on every score.
-_BELOW_HALF = float(np.nextafter(np.float32(0.5), np.float32(0)))
 
 _PAIRS = "components.metrics.tfma_metrics"
 _FAIRNESS = "components.metrics.tfma_fairness"
@@ -120,14 +115,10 @@ def build_eval_config(config: EvaluationConfig, attributes: Sequence[str]) -> Ev
     metrics = [
         MetricConfig(
             module=_PAIRS,
-            class_name="PairCount",
-            config=json.dumps({"exact_pairs": config.exact_pairs}),
-        ),
-        # TFMA's own, which its page draws as a matrix.
-        MetricConfig(
-            class_name="ConfusionMatrixAtThresholds",
-            config=json.dumps({"name": "confusion", "thresholds": [_BELOW_HALF]}),
-        ),
+            class_name=metric,
+            config=json.dumps({"name": name, "exact_pairs": config.exact_pairs}),
+        )
+        for metric, name in (("PairCount", "example_count"), ("PairConfusion", "confusion"))
     ]
     metrics += [_metric(name, config) for name in METRICS]
     metrics += _fairness_metrics(config.fairness, attributes)
