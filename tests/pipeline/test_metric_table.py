@@ -116,8 +116,8 @@ def test_the_summary_has_the_names_that_thresholds_have() -> None:
     for name in measured:
         assert Threshold(metric=name, min=0.5).metric == name
     evaluated = build_eval_config(EvaluationConfig(), []).metrics_specs[0].metrics
-    named = {json.loads(each.config)["name"] for each in evaluated if each.config}
-    assert named == measured | {"confusion"}
+    named = {json.loads(each.config)["name"] for each in evaluated}
+    assert named == measured | {"confusion", "example_count"}
 
 
 @pytest.mark.parametrize(
