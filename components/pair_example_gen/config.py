@@ -85,6 +85,16 @@ class DataConfig(Section):
         ge=0,
         description="Which span; `null` takes the one with the largest number.",
     )
+    spans: int = Field(
+        1,
+        ge=1,
+        description="How many spans are taken together: that one, and those with the next smaller "
+        "numbers. With more than one, `images` is what all spans lie in, and an `image_list` is "
+        "one for all, with paths below that; rows of other spans are passed over.",
+    )
+    span_folders: tuple[str, ...] = Field(
+        (), description="The folders of the spans below `images`: filled in by `spans`."
+    )
     align: Literal["none", "lfw", "dlib_150"] = Field(
         "lfw",
         description="Find the face in each photo and bring it to where the network expects it: "

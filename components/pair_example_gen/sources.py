@@ -6,7 +6,7 @@ Standard library only, so that a pipeline can be defined without waiting for num
 import os
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components import features
@@ -81,8 +81,9 @@ def read_images(config: DataConfig) -> ImageTable:
             "give the folder that holds the images"
         )
     if config.image_list is not None:
-        return _from_list(local_path(config.image_list), need_split=config.split == "given")
-    return _from_folders(root)
+        table = _from_list(local_path(config.image_list), need_split=config.split == "given")
+        return _in_spans(table, config)
+    return _from_folders(root, config.span_folders or ("",))
 
 
 def attribute_names(config: DataConfig) -> list[str]:
@@ -97,16 +98,33 @@ def attribute_names(config: DataConfig) -> list[str]:
     return _attribute_columns(_header(read_rows(path), path), path)
 
 
-def _from_folders(root: Path) -> ImageTable:
+def _in_spans(table: ImageTable, config: DataConfig) -> ImageTable:
+    """The rows of a list that are of the spans wanted."""
+    if not config.span_folders:
+        return table
+    starts = tuple(f"{folder}/" for folder in config.span_folders)
+    images = tuple(image for image in table.images if image.image_id.startswith(starts))
+    if not images:
+        raise DataError(
+            f"{config.image_list} has no image below {' or '.join(config.span_folders)}; with "
+            f"data.spans: {config.spans}, its paths start at {config.images}"
+        )
+    return replace(table, images=images)
+
+
+def _from_folders(root: Path, spans: Iterable[str]) -> ImageTable:
+    """What is in a folder an identity, in each of some folders below the root."""
     loose, ignored, images = [], 0, []
     unusable: list[tuple[str, str, str]] = []
-    for parts in _walk(root, (), unusable):
-        if posixpath.splitext(parts[-1])[1].lower() not in _IMAGE_SUFFIXES:
-            ignored += 1
-        elif len(parts) == 1:
-            loose.append(parts[0])
-        else:
-            images.append(Image("/".join(parts), parts[0]))
+    for span in spans:
+        below = tuple(span.split("/")) if span else ()
+        for parts in _walk(root, below, unusable, len(below)):
+            if posixpath.splitext(parts[-1])[1].lower() not in _IMAGE_SUFFIXES:
+                ignored += 1
+            elif len(parts) == len(below) + 1:
+                loose.append("/".join(parts))
+            else:
+                images.append(Image("/".join(parts), parts[len(below)]))
     if loose:
         raise DataError(
             f"{len(loose)} images, the first of them {loose[0]!r}, lie directly in {root}; move "
@@ -138,18 +156,20 @@ def _walk(
     root: Path,
     below: tuple[str, ...],
     unusable: list[tuple[str, str, str]],
+    depth: int,
     above: tuple[str, ...] = (),
 ) -> Iterator[tuple[str, ...]]:
     """The parts of the path of every visible file below a folder; follows links to folders.
 
-    What cannot be looked into is added to ``unusable``, and the rest goes on.
+    What cannot be looked into is added to ``unusable``, and the rest goes on. The folders of the
+    identities are ``depth`` folders below the root.
     """
 
     def refuse(parts: tuple[str, ...], reason: str) -> None:
         place = "/".join(parts)
         if not _is_text(place):
             place = ascii(place)[1:-1]
-        unusable.append((place, place.partition("/")[0], reason))
+        unusable.append((place, place.split("/")[depth], reason))
 
     folder = os.path.join(root, *below)
     real = os.path.realpath(folder)
@@ -160,8 +180,8 @@ def _walk(
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except PermissionError:
-        if not below:
-            raise DataError(f"the folder {root} may not be read; change its mode") from None
+        if len(below) == depth:
+            raise DataError(f"the folder {folder} may not be read; change its mode") from None
         refuse(below, UNREADABLE_FOLDER)
         return
     for entry in found:
@@ -171,7 +191,7 @@ def _walk(
         if not _is_text(entry.name):
             refuse(parts, NO_TEXT)
         elif _is_folder(entry):
-            yield from _walk(root, parts, unusable, (*above, real))
+            yield from _walk(root, parts, unusable, depth, (*above, real))
         else:
             yield parts
 

@@ -206,9 +206,13 @@ def _forget_templates(identity: str, url: str) -> None:
 
 def _say_of_data(config: PipelineConfig, identity: str) -> None:
     for name in sorted(spellings(identity)):
-        folder = Path(config.data.images) / name
-        if folder.is_dir():
-            print(f"note: their photos are still in {folder}; the next run reads them: delete them")
+        for span in config.data.span_folders or ("",):
+            folder = Path(config.data.images, span, name)
+            if folder.is_dir():
+                print(
+                    f"note: their photos are still in {folder}; the next run reads them: delete "
+                    "them"
+                )
     lists = [config.data.image_list] if config.data.image_list else []
     lists += [path for _, paths in config.data.pair_lists for path in paths]
     wanted = pattern(identity)

@@ -41,6 +41,32 @@ def test_each_folder_is_an_identity(root):
     assert table.attribute_names == ()
 
 
+def test_a_person_in_several_spans_is_one_person(root):
+    touch(root, "1/faces/ann/1.jpg", "2/faces/ann/1.jpg", "2/faces/bob/1.jpg", "3/faces/eve/1.jpg")
+    touch(root, "2/notes/x.jpg")
+    (root / "2/faces/bob/loop").symlink_to(root / "2/faces/bob", target_is_directory=True)
+    config = DataConfig(images=str(root), spans=2, span_folders=("1/faces", "2/faces"))
+    table = read_images(config)
+    assert table.images == (
+        Image("1/faces/ann/1.jpg", "ann"),
+        Image("2/faces/ann/1.jpg", "ann"),
+        Image("2/faces/bob/1.jpg", "bob"),
+    )
+    assert table.unusable == (("2/faces/bob/loop", "bob", "a link to a folder above it"),)
+    touch(root, "1/faces/loose.jpg")
+    with pytest.raises(DataError, match=r"1 images, the first of them '1/faces/loose.jpg', lie"):
+        read_images(config)
+
+
+def test_a_list_of_all_spans_gives_the_images_of_those_wanted(tmp_path, root):
+    text = "image,identity,age\n1/a.jpg,ann,old\n2/b.jpg,bob,old\n10/c.jpg,eve,old\n"
+    config = listed(tmp_path, root, text).model_copy(update={"span_folders": ("1", "2")})
+    assert [image.image_id for image in read_images(config).images] == ["1/a.jpg", "2/b.jpg"]
+    config = config.model_copy(update={"span_folders": ("3", "4"), "spans": 2})
+    with pytest.raises(DataError, match=r"has no image below 3 or 4; with data.spans: 2, its"):
+        read_images(config)
+
+
 def test_links_to_folders_and_dangling_links_are_seen(tmp_path, root):
     touch(tmp_path, "elsewhere/1.jpg")
     (root / "ann").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
