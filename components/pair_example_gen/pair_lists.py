@@ -11,7 +11,7 @@ of same pairs a fold.
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from components.pair_example_gen.errors import DataError
@@ -29,7 +29,12 @@ class ListedPair(NamedTuple):
 
 
 def read_pair_list(path: str) -> list[ListedPair]:
-    """Reads a pair list in either form; order and repetitions are kept.
+    """``pairs_of``, all at once."""
+    return list(pairs_of(path))
+
+
+def pairs_of(path: str) -> Iterator[ListedPair]:
+    """Reads a pair list in either form, pair by pair; order and repetitions are kept.
 
     Raises:
       DataError: The file cannot be read, a line has another form, or there are no pairs.
@@ -38,13 +43,15 @@ def read_pair_list(path: str) -> list[ListedPair]:
     _, first = next(read_rows(file, delimiter="\t"), (0, [""]))
     is_lfw = len(first) > 1 or first[0].isdigit()
     rows = read_rows(file, delimiter="\t" if is_lfw else ",")
-    pairs = list(_lfw_pairs(rows, path) if is_lfw else _csv_pairs(rows, path))
-    if not pairs:
+    empty = True
+    for pair in _lfw_pairs(rows, path) if is_lfw else _csv_pairs(rows, path):
+        empty = False
+        yield pair
+    if empty:
         raise DataError(f"the pair list {path!r} holds no pairs; remove it or fill it")
-    return pairs
 
 
-def with_suffixes(pairs: Sequence[ListedPair], image_ids: Iterable[str]) -> list[ListedPair]:
+def with_suffixes(pairs: Iterable[ListedPair], image_ids: Iterable[str]) -> Iterator[ListedPair]:
     """The pairs by the ids of the images that there are.
 
     LFW's lists say ``.jpg`` of images that may have been converted to another format: a name that
@@ -59,9 +66,11 @@ def with_suffixes(pairs: Sequence[ListedPair], image_ids: Iterable[str]) -> list
         alike = stems.get(posixpath.splitext(name)[0], [])
         return alike[0] if name not in known and len(alike) == 1 else name
 
-    return [
-        pair._replace(image_a=found(pair.image_a), image_b=found(pair.image_b)) for pair in pairs
-    ]
+    for pair in pairs:
+        if pair.image_a in known and pair.image_b in known:
+            yield pair
+        else:
+            yield pair._replace(image_a=found(pair.image_a), image_b=found(pair.image_b))
 
 
 def _csv_pairs(rows: Iterator[tuple[int, list[str]]], path: str) -> Iterator[ListedPair]:

@@ -1,5 +1,6 @@
 """Which pairs each split gets: those of its pair lists, or sampled ones."""
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from components import features
 from components.pair_example_gen.config import DataConfig, pair_set
 from components.pair_example_gen.errors import DataError
-from components.pair_example_gen.pair_lists import ListedPair, read_pair_list, with_suffixes
+from components.pair_example_gen.pair_lists import ListedPair, pairs_of, with_suffixes
 from components.pair_example_gen.pairing import possible_pairs, sample_pairs
 from components.pair_example_gen.sources import Image
 
@@ -78,15 +79,16 @@ def read_listed_pairs(
     for split, images in splits.items():
         position = {image.image_id: index for index, image in enumerate(images)}
         for path in getattr(config.pair_lists, split):
-            rows = []
-            pairs = with_suffixes(read_pair_list(path), every_image)
-            for pair in pairs:
+            # Some millions of pairs as objects would take gigabytes.
+            rows, listed_pairs = array("q"), 0
+            for pair in with_suffixes(pairs_of(path), every_image):
+                listed_pairs += 1
                 _check(pair, path, split, every_image, split_of, config)
                 a, b = position.get(pair.image_a), position.get(pair.image_b)
                 if a is not None and b is not None:
-                    rows.append((a, b, pair.label))
+                    rows.extend((a, b, pair.label))
             first, second, label = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-            beyond_limit = len(pairs) - len(rows)
+            beyond_limit = listed_pairs - len(label)
             listed.setdefault(split, []).append(
                 Pairs(pair_set(path), first, second, label, beyond_limit)
             )
@@ -166,12 +168,13 @@ def final_pairs(
 
 
 def _usable(pairs: Pairs, reasons: Sequence[str | None], split: str, config: DataConfig) -> Pairs:
-    why = [
-        reasons[a] or reasons[b]
-        for a, b in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
-    ]
-    keep = np.array([reason is None for reason in why], dtype=bool)
-    quarantined = Counter(reason for reason in why if reason is not None)
+    unusable = np.array([reason is not None for reason in reasons], dtype=bool)
+    keep = ~(unusable[pairs.first] | unusable[pairs.second])
+    quarantined = Counter(
+        reason
+        for a, b in zip(pairs.first[~keep].tolist(), pairs.second[~keep].tolist(), strict=True)
+        if (reason := reasons[a] or reasons[b]) is not None
+    )
     left_out = quarantined.total()
     if left_out or pairs.beyond_limit:
         logging.warning(
