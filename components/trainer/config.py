@@ -224,6 +224,13 @@ class TrainingConfig(Section):
         "exported model are float32. `bfloat16` is for GPUs that have it; on two CPU cores a step "
         "of `lfw.yaml` takes 5 to 7 % less time. What it does to accuracy was not measured.",
     )
+    image_memory_mb: int = Field(
+        2048,
+        ge=1,
+        description="Of prepared pixels that a split may have in memory (174,000 images of 64 x 64 "
+        "in colour). Of more, they are written to a file in the folder for temporary files and "
+        "read from there as they are needed.",
+    )
     seed: int = Field(0, ge=0, description="Of first weights, batches and augmentation.")
     projector_images: int = Field(
         500,

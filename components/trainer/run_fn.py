@@ -75,7 +75,9 @@ def run_fn(fn_args: Any) -> None:
 
     with tempfile.TemporaryDirectory() as spill:
         train_images, val_images = (
-            read_images(folders["images"][split], image_config.shape, spill=spill)
+            read_images(
+                folders["images"][split], image_config.shape, config.image_memory_mb << 20, spill
+            )
             for split in (features.TRAIN, features.VAL)
         )
         train_pairs = read_pairs(folders["pairs"][features.TRAIN], train_images)

@@ -13,6 +13,7 @@ from components.trainer.comparison.sigmoid_head import SigmoidHead
 from components.trainer.config import TrainingConfig
 from components.trainer.fitting import replicas
 from components.trainer.fitting.objective import Objective
+from components.trainer.inputs.arrays import room_for
 from components.trainer.inputs.augmentation import Augmenter
 from components.trainer.networks.build import build_network, embed_pixels, finish_embedding
 
@@ -213,10 +214,12 @@ class SiameseModel(keras.Model):
         if pixels.shape[1] == self.view_size:
             return pixels
         view = tf.function(lambda chunk: resize(chunk, self.view_size), reduce_retracing=True)
-        starts = range(0, len(pixels), EMBED_BATCH)
-        return np.concatenate(
-            [view(tf.constant(pixels[at : at + EMBED_BATCH])).numpy() for at in starts]
-        )
+        shape = (len(pixels), self.view_size, self.view_size, pixels.shape[3])
+        seen = room_for(shape, pixels)
+        for at in range(0, len(pixels), EMBED_BATCH):
+            rows = slice(at, at + EMBED_BATCH)
+            seen[rows] = view(tf.constant(pixels[rows])).numpy()
+        return seen
 
     def embed_all(self, pixels: np.ndarray) -> np.ndarray:
         """The embeddings, float32 ``[N, D]``, of any number of images, in batches."""

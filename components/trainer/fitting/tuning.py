@@ -107,7 +107,9 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     working.mkdir(parents=True, exist_ok=True)
     data: dict[str, Any] = {}
     for split in (features.TRAIN, features.VAL):
-        images = read_images(given["folders"]["images"][split], shape, spill=working)
+        images = read_images(
+            given["folders"]["images"][split], shape, training.image_memory_mb << 20, working
+        )
         data[f"{split}_images"] = images
         data[f"{split}_pairs"] = read_pairs(given["folders"]["pairs"][split], images)
     return TunerFnResult(EerTuner(tuning, training, working), data)

@@ -1,5 +1,8 @@
 """Transformed images and pairs as arrays: what training reads."""
 
+import os
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,16 +64,16 @@ class Pairs:
 def read_images(
     folder: str | Path,
     shape: tuple[int, int, int],
-    memory_limit: int = 4 << 30,
+    memory_limit: int = 2 << 30,
     spill: str | Path | None = None,
 ) -> Images:
-    """Reads one split of Transform's images.
+    """Reads one split of Transform's images, in the order of their ids.
 
     Args:
       folder: ``Split-*`` folder of TFRecords.
       shape: Height, width and channels.
-      memory_limit: Bytes of pixels that may be held in memory. Beyond, they are written to a file
-        in ``spill`` and memory-mapped; the code that reads them is the same.
+      memory_limit: Bytes of pixels that may be held in memory. Of more, the files are read again
+        into one in ``spill``, which is memory-mapped; what reads the pixels is the same.
       spill: Folder for that file.
 
     Raises:
@@ -79,10 +82,10 @@ def read_images(
     length = int(np.prod(shape))
     ids: list[bytes] = []
     identities: list[bytes] = []
-    chunks: list[np.ndarray] = []
-    held, file = 0, None
+    chunks: list[np.ndarray] | None = []
+    files = split_files(folder)
     columns = dict.fromkeys((features.IMAGE_ID, features.IDENTITY, features.IMAGE_RAW), bytes)
-    for rows in read_rows(split_files(folder), columns, IMAGE_ROWS):
+    for rows in read_rows(files, columns, IMAGE_ROWS):
         raw = rows[features.IMAGE_RAW]
         if any(len(image) != length for image in raw):
             raise ValueError(
@@ -91,34 +94,50 @@ def read_images(
             )
         ids.extend(rows[features.IMAGE_ID])
         identities.extend(rows[features.IDENTITY])
-        chunk = np.frombuffer(b"".join(raw), np.uint8).reshape(-1, *shape)
-        held += chunk.nbytes
-        if held > memory_limit and file is None:
-            if spill is None:
-                raise ValueError(
-                    f"{folder} exceeds {memory_limit} bytes and no spill folder is given"
-                )
-            file = open(Path(spill) / f"{Path(folder).name}.pixels", "w+b")  # noqa: SIM115
-            for earlier in chunks:
-                file.write(earlier.data)
-            chunks = []
-        if file is None:
-            chunks.append(chunk)
-        else:
-            file.write(chunk.data)
-    if file is None:
-        pixels = np.concatenate(chunks)
-    else:
-        file.flush()
-        pixels = np.memmap(file, np.uint8, "r", shape=(len(ids), *shape))
+        if len(ids) * length > memory_limit:
+            chunks = None
+        if chunks is not None:
+            chunks.append(np.frombuffer(b"".join(raw), np.uint8).reshape(-1, *shape))
     # The order of TFRecord shards is Beam's affair; training must not depend on it.
     order = np.argsort(np.array(ids))
-    names_ = np.array([name.decode() for name in identities])
-    _, classes = np.unique(names_, return_inverse=True)
-    all_ids = np.array([image_id.decode() for image_id in ids])
-    if file is None:
-        return Images(pixels[order], all_ids[order], names_[order], classes[order].astype(np.int32))
-    return Images(pixels, all_ids, names_, classes.astype(np.int32))
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    if chunks is None:
+        if spill is None:
+            raise ValueError(f"{folder} exceeds {memory_limit} bytes and no spill folder is given")
+        path = Path(spill) / f"{Path(folder).name}.pixels"
+        _write_pixels(files, place, length, path)
+        pixels: np.ndarray = np.memmap(path, np.uint8, "r", shape=(len(ids), *shape))
+    else:
+        pixels = np.empty((len(ids), *shape), np.uint8)
+        start = 0
+        while chunks:
+            chunk = chunks.pop(0)
+            pixels[place[start : start + len(chunk)]] = chunk
+            start += len(chunk)
+    names = np.array([name.decode() for name in identities])[order]
+    _, classes = np.unique(names, return_inverse=True)
+    all_ids = np.array([image_id.decode() for image_id in ids])[order]
+    return Images(pixels, all_ids, names, classes.astype(np.int32))
+
+
+def _write_pixels(files: Sequence[str], place: np.ndarray, length: int, path: Path) -> None:
+    """Writes the pixels of images one after the other, each at its place."""
+    with path.open("wb") as file:
+        start = 0
+        for rows in read_rows(files, {features.IMAGE_RAW: bytes}, IMAGE_ROWS):
+            for image in rows[features.IMAGE_RAW]:
+                os.pwrite(file.fileno(), image, int(place[start]) * length)
+                start += 1
+
+
+def room_for(shape: tuple[int, ...], beside: np.ndarray) -> np.ndarray:
+    """An array, uint8, for pixels made of others: in memory, or mapped as those are."""
+    if not isinstance(beside, np.memmap):
+        return np.empty(shape, np.uint8)
+    # The file has no name, and its space is free once the array is gone.
+    with tempfile.TemporaryFile(dir=Path(str(beside.filename)).parent) as file:
+        return np.memmap(file, np.uint8, "w+", shape=shape)
 
 
 def read_pairs(folder: str | Path, images: Images) -> Pairs:

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from components import features
-from components.trainer.inputs.arrays import read_images, read_pairs
+from components.trainer.inputs.arrays import read_images, read_pairs, room_for
 
 SHAPE = (2, 2, 1)
 
@@ -53,9 +53,25 @@ def test_a_memory_map_holds_the_same_as_memory(folder, tmp_path):
     held = read_images(folder / "images", SHAPE)
     mapped = read_images(folder / "images", SHAPE, memory_limit=5, spill=tmp_path)
     assert isinstance(mapped.pixels, np.memmap)
-    rows = mapped.rows(held.ids)
-    np.testing.assert_array_equal(mapped.pixels[rows], held.pixels)
-    assert mapped.classes[rows].tolist() == held.classes.tolist()
+    # In the same order, which is not that of the shards: a training is the same from both.
+    np.testing.assert_array_equal(mapped.pixels, held.pixels)
+    for name in ("ids", "identities", "classes"):
+        assert getattr(mapped, name).tolist() == getattr(held, name).tolist()
+    with pytest.raises(ValueError, match="exceeds 11 bytes and no spill folder is given"):
+        read_images(folder / "images", SHAPE, memory_limit=11)
+
+
+def test_what_is_made_of_mapped_pixels_is_mapped(folder, tmp_path):
+    held, mapped = (
+        read_images(folder / "images", SHAPE, memory_limit=limit, spill=tmp_path).pixels
+        for limit in (12, 11)
+    )
+    assert not isinstance(room_for((3, 1, 1, 1), held), np.memmap)
+    room = room_for((3, 1, 1, 1), mapped)
+    assert isinstance(room, np.memmap)
+    room[:] = 7
+    assert room.sum() == 21
+    assert {path.name for path in tmp_path.iterdir()} == {"images", "images.pixels"}
 
 
 def test_pairs_name_rows(folder):
