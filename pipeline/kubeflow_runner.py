@@ -16,9 +16,10 @@ import yaml
 from absl import logging
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
 
+from pipeline.buckets import mounted
 from pipeline.config import ConfigError, KubeflowConfig, PipelineConfig, load_config
 from pipeline.definition import create_pipeline
-from pipeline.kubeflow_container import mounted
+from pipeline.kubeflow_parameters import add_parameters
 from serving.whole_file import whole_file
 
 # Its driver, which knows what is served, is not in a spec; to push a model again does nothing.
@@ -57,6 +58,7 @@ def compile_pipeline(config: PipelineConfig) -> Path:
     kubeflow.KubeflowV2DagRunner(settings, str(target.parent), target.name).run(pipeline)
     spec = yaml.safe_load(target.read_text(encoding="utf-8"))
     _complete(spec, config.kubeflow)
+    add_parameters(spec, named)
     with whole_file(target) as path:
         path.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
     return target

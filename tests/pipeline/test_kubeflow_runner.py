@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 import yaml
 from google.protobuf import json_format
 from kfp import components as kfp_components
@@ -16,10 +17,12 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 from tfx.utils import import_utils
 
+from components import features
 from components.anomaly_gate.component import DataVerdict
 from components.report.artifact import RunSummary
 from components.val_scorer.artifact import CalibrationPairs
-from pipeline import kubeflow_container
+from data import synthetic
+from pipeline import buckets, kubeflow_container
 from pipeline.config import PROJECT, ConfigError, PipelineConfig, parse_config
 from pipeline.kubeflow_runner import compile_pipeline
 
@@ -178,7 +181,9 @@ def test_containers_find_our_artifact_types_by_the_title_in_the_spec(spec: Pipel
         import_utils.import_class_by_path("components.Verdict")
 
 
-def run_as_container(spec: PipelineSpec, name: str, folder: Path, inputs: dict[str, Path]) -> Any:
+def run_as_container(
+    spec: PipelineSpec, name: str, folder: Path, inputs: dict[str, Path], **submitted: Any
+) -> Any:
     """Runs a component as its container would: its arguments, with Kubeflow's part filled in.
 
     Args:
@@ -186,10 +191,17 @@ def run_as_container(spec: PipelineSpec, name: str, folder: Path, inputs: dict[s
         name: A component that has one artifact for each input.
         folder: For what it writes, a folder an output.
         inputs: The folder of each input.
+        **submitted: Parameters of the pipeline; the others have their defaults.
 
     Returns:
         What it reports to Kubeflow.
     """
+
+    def parameter(source: Any) -> Any:
+        if source.HasField("runtime_value"):
+            return json_format.MessageToDict(source.runtime_value.constant)
+        known, key = spec.root.input_definitions.parameters, source.component_input_parameter
+        return submitted.get(key, json_format.MessageToDict(known[key].default_value))
 
     def artifacts(definitions: Any, folders: dict[str, Path]) -> dict[str, Any]:
         return {
@@ -212,8 +224,7 @@ def run_as_container(spec: PipelineSpec, name: str, folder: Path, inputs: dict[s
     executor_input = {
         "inputs": {
             "parameterValues": {
-                key: json_format.MessageToDict(value.runtime_value.constant)
-                for key, value in task.inputs.parameters.items()
+                key: parameter(value) for key, value in task.inputs.parameters.items()
             },
             "artifacts": artifacts(part.input_definitions, inputs),
         },
@@ -240,6 +251,25 @@ def test_the_first_component_runs_as_a_container(spec: PipelineSpec, tmp_path: P
     for kind in ("images", "pairs"):
         for split in ("train", "val", "test"):
             assert any((tmp_path / kind / f"Split-{split}").iterdir())
+
+
+def test_the_first_component_reads_the_folder_that_was_submitted(
+    spec: PipelineSpec, tmp_path: Path
+) -> None:
+    # Other people under the same names, so that the compiled list is theirs, too.
+    other = tmp_path / "other"
+    synthetic.generate(other, identities=6, images_per_identity=2, size=32, seed=4, workers=1)
+    run_as_container(spec, "PairExampleGen", tmp_path, {}, images=str(other))
+    files = [str(path) for path in sorted((tmp_path / "images").glob("Split-*/*"))]
+    found = {}
+    for record in tf.data.TFRecordDataset(files).as_numpy_iterator():
+        row = tf.train.Example.FromString(record).features.feature
+        [name], [content] = (
+            row[key].bytes_list.value for key in (features.IMAGE_ID, features.IMAGE_ENCODED)
+        )
+        found[name.decode()] = content
+    assert len(found) == 12
+    assert found == {name: (other / name).read_bytes() for name in found}
 
 
 def test_a_component_with_an_artifact_type_of_ours_runs_as_a_container(
@@ -331,13 +361,13 @@ def test_roots_that_do_not_work_are_refused(tree: dict[str, Any], root: str) -> 
 
 
 def test_buckets_are_folders_in_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert kubeflow_container.mounted("gs://bucket/a/b") == "/gcs/bucket/a/b"
-    assert kubeflow_container.address_of("/gcs/bucket/a/b") == "gs://bucket/a/b"
+    assert buckets.mounted("gs://bucket/a/b") == "/gcs/bucket/a/b"
+    assert buckets.address_of("/gcs/bucket/a/b") == "gs://bucket/a/b"
     monkeypatch.setenv("FACEAUTH_BUCKETS", "/mnt/gs")
-    assert kubeflow_container.mounted("gs://bucket") == "/mnt/gs/bucket"
-    assert kubeflow_container.address_of("/mnt/gs/bucket") == "gs://bucket"
+    assert buckets.mounted("gs://bucket") == "/mnt/gs/bucket"
+    assert buckets.address_of("/mnt/gs/bucket") == "gs://bucket"
     for other in ("/tmp/report.json", "s3://bucket/a", ""):
-        assert kubeflow_container.mounted(other) == kubeflow_container.address_of(other) == other
+        assert buckets.mounted(other) == buckets.address_of(other) == other
 
 
 def test_a_bucket_that_is_not_mounted_is_said(
