@@ -9,18 +9,27 @@ BUCKETS: Final = "/gcs"
 SCHEME: Final = "gs://"
 
 
+def folder() -> str:
+    """The folder below which buckets are mounted."""
+    return os.environ.get(BUCKETS_VARIABLE, BUCKETS)
+
+
 def mounted(address: str) -> str:
     """The path of a ``gs://`` address in a container; of anything else, itself."""
     if not address.startswith(SCHEME):
         return address
-    folder = os.environ.get(BUCKETS_VARIABLE, BUCKETS)
-    return f"{folder}/{address.removeprefix(SCHEME)}"
+    return f"{folder()}/{address.removeprefix(SCHEME)}"
 
 
 def address_of(path: str) -> str:
     """The ``gs://`` address of a path below the folder of buckets; of anything else, itself."""
-    folder = os.environ.get(BUCKETS_VARIABLE, BUCKETS) + "/"
-    return SCHEME + path.removeprefix(folder) if path.startswith(folder) else path
+    below = f"{folder()}/"
+    return SCHEME + path.removeprefix(below) if path.startswith(below) else path
+
+
+def bucket_of(address: str) -> str:
+    """The ``gs://BUCKET`` of an address below it."""
+    return SCHEME + address.removeprefix(SCHEME).partition("/")[0]
 
 
 def check_mount(address: str) -> None:
@@ -29,10 +38,9 @@ def check_mount(address: str) -> None:
     Raises:
       FileNotFoundError: The bucket is not mounted.
     """
-    bucket = address.removeprefix(SCHEME).partition("/")[0]
-    folder = mounted(SCHEME + bucket)
-    if not os.path.isdir(folder):
+    bucket = bucket_of(address)
+    if not os.path.isdir(mounted(bucket)):
         raise FileNotFoundError(
-            f"artifacts lie in {SCHEME}{bucket}, and {folder} is not there: mount the bucket with "
+            f"artifacts lie in {bucket}, and {mounted(bucket)} is not there: mount the bucket with "
             f"Cloud Storage FUSE (Vertex AI does), or set {BUCKETS_VARIABLE} to where buckets are"
         )

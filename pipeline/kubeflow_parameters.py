@@ -148,9 +148,10 @@ def add_parameters(spec: dict[str, Any], config: PipelineConfig) -> None:
             source = {"componentInputParameter": parameter.name}
             _add_input(spec, task, parameter.task_input, parameter.type, source)
 
-    # The executor passes over the fingerprint, which is there for the cache alone. It is of what the
-    # compiled folder held. Another folder misses the cache by its path, whatever stands here; other
-    # photos in the same folder do not, until this is compiled again or another version submitted.
+    # The executor passes over the fingerprint, which is there for the cache alone: of what the
+    # folder held when this was compiled. Another folder misses the cache by its path, whatever
+    # stands here. Other photos in the same folder do not, until this is compiled again or another
+    # version is submitted.
     inputs = spec["root"]["dag"]["tasks"]["PairExampleGen"]["inputs"]["parameters"]
     compiled = inputs["fingerprint"]["runtimeValue"]["constant"]
     root[DATA_VERSION] = _root_input("STRING", compiled, _DATA_VERSION_MEANS)

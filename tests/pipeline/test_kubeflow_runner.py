@@ -354,6 +354,43 @@ def test_resources_of_a_component_that_there_is_not(tree: dict[str, Any]) -> Non
         compile_pipeline(config)
 
 
+def test_a_claim_mounts_the_bucket_in_every_pod(
+    tree: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEAUTH_BUCKETS", "/buckets")
+    path = compile_pipeline(load(tree, volume_claim="photos", baseline="/mnt/baseline"))
+    plain, platforms = yaml.safe_load_all(path.read_text())
+    spec = json_format.ParseDict(plain, PipelineSpec())
+    containers = {
+        part.executor_label
+        for name, part in spec.components.items()
+        if "container" in executors(spec)[name]
+    }
+    # An importer has no pod of ours.
+    assert len(containers) == len(COMPONENTS) - 1
+    asked = platforms["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(asked) == containers
+    for each in asked.values():
+        assert each["pvcMount"] == [{"constant": "photos", "mountPath": "/buckets/bucket"}]
+    # What the pods take for the folder of buckets is what the spec's paths begin with.
+    for executor in executors(spec).values():
+        if "container" in executor:
+            variable = {"name": "FACEAUTH_BUCKETS", "value": "/buckets"}
+            assert executor["container"]["env"] == [variable]
+    kept = spec.root.dag.tasks["PairExampleGen"].inputs.parameters["kept_faces"]
+    assert kept.runtime_value.constant.string_value == "/buckets/bucket/runs/aligned_faces"
+    loaded = kfp_components.load_component_from_file(str(path))
+    assert list(loaded.platform_spec.platforms) == ["kubernetes"]
+
+
+def test_a_claim_is_not_mounted_where_the_launcher_writes(
+    tree: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FACEAUTH_BUCKETS", raising=False)
+    with pytest.raises(ConfigError, match=r"volume_claim is 'photos'.*set FACEAUTH_BUCKETS to"):
+        compile_pipeline(load(tree, volume_claim="photos"))
+
+
 @pytest.mark.parametrize("root", ["/mnt/runs", "runs", "minio://bucket/runs", "s3://bucket", ""])
 def test_roots_that_do_not_work_are_refused(tree: dict[str, Any], root: str) -> None:
     with pytest.raises(ConfigError, match=r"kubeflow\.pipeline_root.*give gs://BUCKET/FOLDER"):
