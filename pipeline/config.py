@@ -206,6 +206,12 @@ class KubeflowConfig(Section):
         description="Where artifacts go, `gs://BUCKET/FOLDER`. Every pod has the bucket mounted as "
         "`/gcs/BUCKET`: Vertex AI does that, elsewhere Cloud Storage FUSE.",
     )
+    volume_claim: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
+        description="The PersistentVolumeClaim of that bucket, which Kubeflow mounts in every pod, "
+        "below the folder that `FACEAUTH_BUCKETS` names at compile time. Not for Vertex AI.",
+    )
     baseline: str | None = Field(
         None, description="The folder of the Model artifact to compare a candidate with."
     )

@@ -16,9 +16,10 @@ import yaml
 from absl import logging
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
 
+from pipeline.buckets import BUCKETS, BUCKETS_VARIABLE, bucket_of, folder, mounted
 from pipeline.config import ConfigError, KubeflowConfig, PipelineConfig, load_config
 from pipeline.definition import create_pipeline
-from pipeline.kubeflow_container import mounted
+from pipeline.kubeflow_parameters import add_parameters
 from serving.whole_file import whole_file
 
 # Its driver, which knows what is served, is not in a spec; to push a model again does nothing.
@@ -41,6 +42,12 @@ def compile_pipeline(config: PipelineConfig) -> Path:
             "serving.check is infra_validator, which TFX cannot compile for Kubeflow; set it to "
             "local, or to none"
         )
+    if config.kubeflow.volume_claim and folder() == BUCKETS:
+        raise ConfigError(
+            f"kubeflow.volume_claim is {config.kubeflow.volume_claim!r}, and buckets are mounted "
+            f"below {BUCKETS}, where Kubeflow's launcher has a volume of its own; set "
+            f"{BUCKETS_VARIABLE} to another folder, such as /buckets, and compile again"
+        )
     # Kubeflow takes small letters, digits and hyphens; a config's name may have underscores.
     named = config.model_copy(update={"name": config.name.replace("_", "-")})
     pipeline = create_pipeline(
@@ -57,8 +64,10 @@ def compile_pipeline(config: PipelineConfig) -> Path:
     kubeflow.KubeflowV2DagRunner(settings, str(target.parent), target.name).run(pipeline)
     spec = yaml.safe_load(target.read_text(encoding="utf-8"))
     _complete(spec, config.kubeflow)
+    add_parameters(spec, named)
+    documents = [spec, *_platforms(spec, config.kubeflow)]
     with whole_file(target) as path:
-        path.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
+        path.write_text(yaml.safe_dump_all(documents, sort_keys=False), encoding="utf-8")
     return target
 
 
@@ -90,9 +99,33 @@ def _complete(spec: dict[str, Any], wanted: KubeflowConfig) -> None:
                 "backoffMaxDuration": "3600s",
             }
         container["command"] = ["python", "-m", "pipeline.kubeflow_container"]
+        if folder() != BUCKETS:
+            # The spec has paths below it.
+            container["env"] = [{"name": BUCKETS_VARIABLE, "value": folder()}]
         asked = wanted.resources.get(component, wanted.resources.get("default"))
         if asked is not None:
             container["resources"] = asked.as_spec()
+
+
+def _platforms(spec: dict[str, Any], wanted: KubeflowConfig) -> list[dict[str, Any]]:
+    """What Kubernetes is asked for, as a document behind the spec; none without a claim."""
+    if wanted.volume_claim is None:
+        return []
+    executors = {
+        label: {
+            "pvcMount": [
+                {
+                    "constant": wanted.volume_claim,
+                    "mountPath": mounted(bucket_of(wanted.pipeline_root)),
+                }
+            ],
+            # GKE's driver of Cloud Storage FUSE asks for it; nobody else looks at it.
+            "podMetadata": {"annotations": {"gke-gcsfuse/volumes": "true"}},
+        }
+        for label, executor in spec["deploymentSpec"]["executors"].items()
+        if "container" in executor
+    }
+    return [{"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}]
 
 
 def run(given: argparse.Namespace) -> int:

@@ -8,14 +8,13 @@ import pytest
 from data import synthetic
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> dict[str, Any]:
-    """What a config file would hold; its data set is there."""
-    faces = tmp_path / "faces"
+def tree_in(folder: Path) -> dict[str, Any]:
+    """What a config file would hold; its data set is drawn in a folder."""
+    faces = folder / "faces"
     synthetic.generate(faces, identities=6, images_per_identity=2, size=32, seed=3, workers=1)
     return {
         "name": "faces",
-        "runs_dir": str(tmp_path / "runs"),
+        "runs_dir": str(folder / "runs"),
         "data": {
             "align": "none",
             "images": str(faces),
@@ -24,5 +23,17 @@ def tree(tmp_path: Path) -> dict[str, Any]:
             "shares": {"train": 0.34, "val": 0.33, "test": 0.33},
             "seed": 14,
         },
-        "serving": {"base_dir": str(tmp_path / "models")},
+        "serving": {"base_dir": str(folder / "models")},
     }
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> dict[str, Any]:
+    """A tree of the test's own, to change."""
+    return tree_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_tree(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One for the tests of a module, to read."""
+    return tree_in(tmp_path_factory.mktemp("shared"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 import yaml
 from google.protobuf import json_format
 from kfp import components as kfp_components
@@ -16,10 +17,12 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 from tfx.utils import import_utils
 
+from components import features
 from components.anomaly_gate.component import DataVerdict
 from components.report.artifact import RunSummary
 from components.val_scorer.artifact import CalibrationPairs
-from pipeline import kubeflow_container
+from data import synthetic
+from pipeline import buckets, kubeflow_container
 from pipeline.config import PROJECT, ConfigError, PipelineConfig, parse_config
 from pipeline.kubeflow_runner import compile_pipeline
 
@@ -178,7 +181,9 @@ def test_containers_find_our_artifact_types_by_the_title_in_the_spec(spec: Pipel
         import_utils.import_class_by_path("components.Verdict")
 
 
-def run_as_container(spec: PipelineSpec, name: str, folder: Path, inputs: dict[str, Path]) -> Any:
+def run_as_container(
+    spec: PipelineSpec, name: str, folder: Path, inputs: dict[str, Path], **submitted: Any
+) -> Any:
     """Runs a component as its container would: its arguments, with Kubeflow's part filled in.
 
     Args:
@@ -186,10 +191,17 @@ def run_as_container(spec: PipelineSpec, name: str, folder: Path, inputs: dict[s
         name: A component that has one artifact for each input.
         folder: For what it writes, a folder an output.
         inputs: The folder of each input.
+        **submitted: Parameters of the pipeline; the others have their defaults.
 
     Returns:
         What it reports to Kubeflow.
     """
+
+    def parameter(source: Any) -> Any:
+        if source.HasField("runtime_value"):
+            return json_format.MessageToDict(source.runtime_value.constant)
+        known, key = spec.root.input_definitions.parameters, source.component_input_parameter
+        return submitted.get(key, json_format.MessageToDict(known[key].default_value))
 
     def artifacts(definitions: Any, folders: dict[str, Path]) -> dict[str, Any]:
         return {
@@ -212,8 +224,7 @@ def run_as_container(spec: PipelineSpec, name: str, folder: Path, inputs: dict[s
     executor_input = {
         "inputs": {
             "parameterValues": {
-                key: json_format.MessageToDict(value.runtime_value.constant)
-                for key, value in task.inputs.parameters.items()
+                key: parameter(value) for key, value in task.inputs.parameters.items()
             },
             "artifacts": artifacts(part.input_definitions, inputs),
         },
@@ -240,6 +251,25 @@ def test_the_first_component_runs_as_a_container(spec: PipelineSpec, tmp_path: P
     for kind in ("images", "pairs"):
         for split in ("train", "val", "test"):
             assert any((tmp_path / kind / f"Split-{split}").iterdir())
+
+
+def test_the_first_component_reads_the_folder_that_was_submitted(
+    spec: PipelineSpec, tmp_path: Path
+) -> None:
+    # Other people under the same names, so that the compiled list is theirs, too.
+    other = tmp_path / "other"
+    synthetic.generate(other, identities=6, images_per_identity=2, size=32, seed=4, workers=1)
+    run_as_container(spec, "PairExampleGen", tmp_path, {}, images=str(other))
+    files = [str(path) for path in sorted((tmp_path / "images").glob("Split-*/*"))]
+    found = {}
+    for record in tf.data.TFRecordDataset(files).as_numpy_iterator():
+        row = tf.train.Example.FromString(record).features.feature
+        [name], [content] = (
+            row[key].bytes_list.value for key in (features.IMAGE_ID, features.IMAGE_ENCODED)
+        )
+        found[name.decode()] = content
+    assert len(found) == 12
+    assert found == {name: (other / name).read_bytes() for name in found}
 
 
 def test_a_component_with_an_artifact_type_of_ours_runs_as_a_container(
@@ -324,6 +354,43 @@ def test_resources_of_a_component_that_there_is_not(tree: dict[str, Any]) -> Non
         compile_pipeline(config)
 
 
+def test_a_claim_mounts_the_bucket_in_every_pod(
+    tree: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEAUTH_BUCKETS", "/buckets")
+    path = compile_pipeline(load(tree, volume_claim="photos", baseline="/mnt/baseline"))
+    plain, platforms = yaml.safe_load_all(path.read_text())
+    spec = json_format.ParseDict(plain, PipelineSpec())
+    containers = {
+        part.executor_label
+        for name, part in spec.components.items()
+        if "container" in executors(spec)[name]
+    }
+    # An importer has no pod of ours.
+    assert len(containers) == len(COMPONENTS) - 1
+    asked = platforms["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(asked) == containers
+    for each in asked.values():
+        assert each["pvcMount"] == [{"constant": "photos", "mountPath": "/buckets/bucket"}]
+    # What the pods take for the folder of buckets is what the spec's paths begin with.
+    for executor in executors(spec).values():
+        if "container" in executor:
+            variable = {"name": "FACEAUTH_BUCKETS", "value": "/buckets"}
+            assert executor["container"]["env"] == [variable]
+    kept = spec.root.dag.tasks["PairExampleGen"].inputs.parameters["kept_faces"]
+    assert kept.runtime_value.constant.string_value == "/buckets/bucket/runs/aligned_faces"
+    loaded = kfp_components.load_component_from_file(str(path))
+    assert list(loaded.platform_spec.platforms) == ["kubernetes"]
+
+
+def test_a_claim_is_not_mounted_where_the_launcher_writes(
+    tree: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FACEAUTH_BUCKETS", raising=False)
+    with pytest.raises(ConfigError, match=r"volume_claim is 'photos'.*set FACEAUTH_BUCKETS to"):
+        compile_pipeline(load(tree, volume_claim="photos"))
+
+
 @pytest.mark.parametrize("root", ["/mnt/runs", "runs", "minio://bucket/runs", "s3://bucket", ""])
 def test_roots_that_do_not_work_are_refused(tree: dict[str, Any], root: str) -> None:
     with pytest.raises(ConfigError, match=r"kubeflow\.pipeline_root.*give gs://BUCKET/FOLDER"):
@@ -331,13 +398,13 @@ def test_roots_that_do_not_work_are_refused(tree: dict[str, Any], root: str) -> 
 
 
 def test_buckets_are_folders_in_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert kubeflow_container.mounted("gs://bucket/a/b") == "/gcs/bucket/a/b"
-    assert kubeflow_container.address_of("/gcs/bucket/a/b") == "gs://bucket/a/b"
+    assert buckets.mounted("gs://bucket/a/b") == "/gcs/bucket/a/b"
+    assert buckets.address_of("/gcs/bucket/a/b") == "gs://bucket/a/b"
     monkeypatch.setenv("FACEAUTH_BUCKETS", "/mnt/gs")
-    assert kubeflow_container.mounted("gs://bucket") == "/mnt/gs/bucket"
-    assert kubeflow_container.address_of("/mnt/gs/bucket") == "gs://bucket"
+    assert buckets.mounted("gs://bucket") == "/mnt/gs/bucket"
+    assert buckets.address_of("/mnt/gs/bucket") == "gs://bucket"
     for other in ("/tmp/report.json", "s3://bucket/a", ""):
-        assert kubeflow_container.mounted(other) == kubeflow_container.address_of(other) == other
+        assert buckets.mounted(other) == buckets.address_of(other) == other
 
 
 def test_a_bucket_that_is_not_mounted_is_said(
