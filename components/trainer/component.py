@@ -10,10 +10,11 @@ from tfx.types.standard_component_specs import TrainerSpec, TunerSpec
 from tfx.utils import json_utils
 
 from components import features
-from components.code_digest import code_digest
+from components.code_digest import code_digest, started_by
 from components.trainer.config import TrainingConfig, TuningConfig
 from components.trainer.executor import SiameseTrainerExecutor, SiameseTunerExecutor
 from components.trainer.networks.dlib_weights import network_file
+from components.trainer.workers.launch import COMMAND
 from components.transform.config import ImageConfig
 
 RUN_FN = "components.trainer.run_fn.run_fn"
@@ -96,7 +97,9 @@ class SiameseTrainer(base_component.BaseComponent):
                     "training": training.model_dump_json(),
                     "image": image.model_dump_json(),
                     "align": align,
-                    "code_digest": code_digest(SiameseTrainerExecutor.__module__, RUN_FN),
+                    "code_digest": code_digest(
+                        SiameseTrainerExecutor.__module__, RUN_FN, *started_by(COMMAND)
+                    ),
                     "weights_digest": weights_digest(training),
                 }
             ),

@@ -25,6 +25,7 @@ _OF_SAMPLERS: dict[str, tuple[str, ...]] = {
 # What steers epochs, and means nothing without one.
 _OF_EPOCHS = (
     *("loss", "sampler", "augmentation", "optimizer", "steps_per_epoch", "patience"),
+    "workers",
     *_OF_SAMPLERS,
 )
 
@@ -213,10 +214,18 @@ class TrainingConfig(Section):
         description="Begin with the network's weights of the last blessed model, where there is "
         "one, instead of random ones. The run after a blessing trains again: it begins elsewhere.",
     )
-    distribution: Literal["none", "mirrored"] = Field(
+    distribution: Literal["none", "mirrored", "multi_worker"] = Field(
         "none",
         description="`mirrored` divides each batch among all GPUs of the machine, with the losses "
-        "of one device; where there is none, among its CPU devices, of which there is one.",
+        "of one device; where there is none, among its CPU devices, of which there is one. "
+        "`multi_worker` divides it among `workers` processes, of one machine or of several.",
+    )
+    workers: int | None = Field(
+        None,
+        ge=2,
+        description="Of `distribution: multi_worker`: how many processes train one model together. "
+        "They are those of the cluster that the variable TF_CONFIG describes; where it is not set, "
+        "they are started here, and compute on the CPU.",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
@@ -272,6 +281,7 @@ class TrainingConfig(Section):
                     f"{key} is {value!r}, which means nothing to sampler {self.sampler!r}; remove "
                     f"it (it is for {', '.join(samplers)})"
                 )
+        self._check_workers()
         if self.distribution != "none" and self.augmentation.same_for_pair:
             raise ValueError(
                 f"distribution {self.distribution!r} may part the images of a pair, which "
@@ -299,6 +309,39 @@ class TrainingConfig(Section):
                 "set training.comparison to plda, cosine or euclidean"
             )
         return self
+
+    def _check_workers(self) -> None:
+        if self.distribution != "multi_worker":
+            if self.workers is not None:
+                raise ValueError(
+                    f"workers is {self.workers}, and distribution {self.distribution!r} has none; "
+                    "remove it, or set distribution: multi_worker"
+                )
+            return
+        if self.workers is None:
+            raise ValueError(
+                "distribution is 'multi_worker', and workers is not set; give the number of "
+                "processes that train together, such as workers: 2"
+            )
+        of_identities = self.sampler == "identities"
+        size = (
+            self.identities_per_batch * self.images_per_identity + self.singles_per_batch
+            if of_identities
+            else self.batch_pairs
+        )
+        if size % self.workers:
+            what, keys = (
+                (
+                    f"{size} images",
+                    "identities_per_batch, images_per_identity or singles_per_batch",
+                )
+                if of_identities
+                else (f"batch_pairs: {size}", "batch_pairs")
+            )
+            raise ValueError(
+                f"workers is {self.workers}, and a batch of {what} cannot be divided evenly among "
+                f"them; change workers or {keys}"
+            )
 
     def changed(self, values: Mapping[str, Any]) -> "TrainingConfig":
         """This config with other values, by dotted keys such as ``optimizer.learning_rate``.

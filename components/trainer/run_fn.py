@@ -18,14 +18,23 @@ from components.trainer.config import TrainingConfig
 from components.trainer.export.embedder import Embedder
 from components.trainer.export.network_record import network_record
 from components.trainer.export.verifier import Verifier, save_verifier
+from components.trainer.fitting import replicas
 from components.trainer.fitting.checkpoint import Checkpoint
 from components.trainer.fitting.learning_curves import learning_curves
 from components.trainer.fitting.loop import fit
+from components.trainer.fitting.replicas import MULTI_WORKER
 from components.trainer.inputs.arrays import read_images, read_pairs
 from components.trainer.networks.texture import fit_texture
+from components.trainer.workers.launch import train_together
 from components.transform.config import ImageConfig
 from faces import CANVASES
 from faces import record as faces_record
+
+# What ``train`` takes of ``FnArgs``.
+_READ = (
+    *("custom_config", "hyperparameters", "base_model", "transform_graph_path"),
+    *("model_run_dir", "serving_model_dir"),
+)
 
 
 def prepare_function(transform_output: tft.TFTransformOutput, config: ImageConfig) -> Any:
@@ -54,7 +63,22 @@ def prepare_function(transform_output: tft.TFTransformOutput, config: ImageConfi
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains and exports one model. Called by the Trainer component.
+    """Trains and exports one model; several workers do so in processes of their own.
+
+    Called by the Trainer component.
+
+    Args:
+      fn_args: As for ``train``.
+    """
+    config = TrainingConfig.model_validate_json(fn_args.custom_config["training"])
+    if config.distribution == MULTI_WORKER and config.workers:
+        train_together({name: getattr(fn_args, name) for name in _READ}, config.workers)
+    else:
+        train(fn_args)
+
+
+def train(fn_args: Any) -> None:
+    """Trains and exports one model, in this process; as one of several workers, trains it.
 
     Args:
       fn_args: TFX's ``FnArgs``. ``custom_config`` holds ``training`` and ``image`` as JSON, under
@@ -93,6 +117,8 @@ def run_fn(fn_args: Any) -> None:
             checkpoint,
             first=fn_args.base_model,
         )
+        if not replicas.is_chief(config):
+            return
         texture = None
         if config.texture:
             texture = fit_texture(train_images.pixels, config.texture, config.seed)

@@ -67,7 +67,7 @@ class Checkpoint:
             return Progress(best=best, **meta)
         except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             say(f"the state of a stopped training cannot be read ({error}); it begins anew: {path}")
-            path.unlink()
+            path.unlink(missing_ok=True)  # another worker reads it too
             return Progress()
 
     def restore(self, model: keras.Model, with_optimizer: bool) -> None:

@@ -84,12 +84,18 @@ def phases(config: TrainingConfig) -> list[Phase]:
     ]
 
 
-def _embeddings(model: SiameseModel, images: Images) -> np.ndarray:
+def _embeddings(
+    model: SiameseModel, images: Images, strategy: tf.distribute.Strategy
+) -> np.ndarray:
     """What hard negatives are found by: the averaged weights' embeddings of the train images."""
+    if replicas.worker(strategy)[0] != 0:
+        # The last bits may differ between machines, and the batches must not.
+        nothing = np.zeros((len(images.ids), model.embedding_size), np.float32)
+        return replicas.of_chief(nothing, strategy)
     model.swap_averages()
     embeddings = model.embed_all(images.pixels)
     model.swap_averages()
-    return embeddings
+    return replicas.of_chief(embeddings, strategy)
 
 
 def _enter(model: SiameseModel, phase: Phase, steps: int) -> None:
@@ -119,7 +125,8 @@ def fit(
 ) -> tuple[SiameseModel, dict[str, list[float]], int]:
     """Trains; the model that comes back has the best epoch's weights, by val EER.
 
-    With a network that comes trained and stays as it is, nothing is trained.
+    With a network that comes trained and stays as it is, nothing is trained. Of several workers,
+    all take the steps; the first, the chief, judges, writes and has the model.
 
     Args:
       config: The training section.
@@ -134,21 +141,22 @@ def fit(
 
     Returns:
       The model, the history (one value an epoch), and the number of the best epoch, from 0; -1
-      where there are none.
+      where there are none, and on a worker that is not the chief.
 
     Raises:
       Diverged: No epoch had a finite loss and left finite weights.
+      RuntimeError: The workers see different states of a stopped training.
     """
-    strategy = replicas.strategy_of(config)
-    with strategy.scope():
-        model, history, best_epoch = _fit(
-            *(config, train_images, train_pairs, val_images, val_pairs),
-            *(log_dir, checkpoint or Checkpoint(None), more, strategy, first),
-        )
+    model, history, best_epoch = _fit(
+        *(config, train_images, train_pairs, val_images, val_pairs),
+        *(log_dir, checkpoint or Checkpoint(None), more, replicas.strategy_of(config), first),
+    )
     if best_epoch < 0:
         return model, history, best_epoch
     # What is exported is on one device, as exact as any, and has no averages and no optimizer.
-    one = config.model_copy(update={"distribution": "none", "precision": "float32"})
+    one = config.model_copy(
+        update={"distribution": "none", "workers": None, "precision": "float32"}
+    )
     classes = int(train_images.classes.max()) + 1
     height, width, channels = train_images.pixels.shape[1:]
     fitted, model = model, SiameseModel(one, (height, width, channels), classes)
@@ -171,14 +179,22 @@ def _fit(
     keras.utils.set_random_seed(config.seed)
     classes = int(train_images.classes.max()) + 1
     height, width, channels = train_images.pixels.shape[1:]
-    model = SiameseModel(config, (height, width, channels), classes)
+    with strategy.scope():
+        model = SiameseModel(config, (height, width, channels), classes)
     devices = strategy.num_replicas_in_sync
+    worker, workers = replicas.worker(strategy)
     if first:
         model.begin_with(first)
         say(f"begins with the weights of the last blessed model: {first}")
     elif config.warm_start:
         say("begins with random weights: there is no blessed model yet")
     progress = checkpoint.progress()
+    agreed = int(replicas.of_chief(np.array(progress.next_epoch), strategy))
+    if progress.next_epoch != agreed:
+        raise RuntimeError(
+            f"worker {worker} finds the state of a training after {progress.next_epoch} epochs, "
+            f"and the chief after {agreed}; put runs_dir where all workers see the same files"
+        )
     if not config.epochs:
         say(
             f"{config.network.name}: {model.network.count_params():,} parameters, "
@@ -192,7 +208,8 @@ def _fit(
     if devices > 1:
         replicas.check_batch(source.images_a_step, source.targets_a_step, devices)
         replicas.synchronise(model.network)
-        say(f"each batch is divided among {devices} devices")
+        of = f" of {workers} workers" if workers > 1 else ""
+        say(f"each batch is divided among {devices} devices{of}")
     elif config.distribution != "none":
         say(f"training.distribution: {config.distribution} finds one device here")
     say(
@@ -204,20 +221,24 @@ def _fit(
     if progress.next_epoch:
         say(f"going on after epoch {progress.next_epoch}, where this training was stopped")
     validation = PairValidation(val_images, val_pairs, progress, source.images_a_step, say)
-    board = Board(log_dir, config, validation)
-    board.replay(progress.history)
+    judges: list[keras.callbacks.Callback] = []
+    if worker == 0:
+        board = Board(log_dir, config, validation)
+        board.replay(progress.history)
+        judges = [validation, board]
     # In this order: what an epoch measured is shown once it is complete.
-    callbacks = [StepMeans(), validation, board, keras.callbacks.TerminateOnNaN(), *more]
+    callbacks = [StepMeans(), *judges, keras.callbacks.TerminateOnNaN(), *more]
 
-    dataset = replicas.distributed(source.dataset(), strategy)
+    dataset = replicas.distributed(source.dataset(worker, workers), strategy)
     stopped_at = progress.next_epoch
     for phase in phases(config):
-        _enter(model, phase, source.steps)
+        with strategy.scope():
+            _enter(model, phase, source.steps)
         if phase.start <= stopped_at < phase.end and stopped_at:
             checkpoint.restore(model, with_optimizer=stopped_at > phase.start)
         for epoch in range(max(progress.next_epoch, phase.start), phase.end):
             mined = config.hard_negative_group is not None and epoch > 0
-            source.start(epoch, _embeddings(model, train_images) if mined else None)
+            source.start(epoch, _embeddings(model, train_images, strategy) if mined else None)
             # An epoch a call: nothing of the next is drawn before this one is done with.
             model.fit(
                 dataset,
@@ -228,17 +249,25 @@ def _fit(
                 callbacks=callbacks,
                 verbose=0,
             )
-            if validation.diverged:
-                break
-            early = config.patience and (
-                epoch - max(progress.best_epoch, phase.start - 1) >= config.patience
+            waited = epoch - max(progress.best_epoch, phase.start - 1)
+            diverged, early = replicas.of_chief(
+                np.array(
+                    [validation.diverged, bool(config.patience and waited >= config.patience)],
+                    np.int32,
+                ),
+                strategy,
             )
+            if diverged:
+                break
             progress.next_epoch = phase.end if early else epoch + 1
-            checkpoint.save(model, progress)
+            if worker == 0:
+                checkpoint.save(model, progress)
             if early:
                 break
-        if validation.diverged:
+        if diverged:
             break
+    if worker != 0:
+        return model, {}, -1
     if progress.best_epoch < 0:
         raise Diverged(
             "training gave no epoch with a finite loss and finite weights; lower "

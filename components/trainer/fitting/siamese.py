@@ -151,7 +151,7 @@ class SiameseModel(keras.Model):
         self._average_weights()
         # Collapse shows here: embeddings that are all alike have no variance.
         spread = tf.reduce_mean(tf.math.reduce_variance(embeddings, axis=0))
-        return {"loss": total, "embedding_variance": spread, **report}
+        return replicas.reported({"loss": total, "embedding_variance": spread, **report})
 
     def _average_weights(self) -> None:
         """Moves the averages towards the weights, early on faster (as TensorFlow's own class)."""

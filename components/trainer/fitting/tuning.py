@@ -14,6 +14,7 @@ from components import features
 from components.progress import say
 from components.trainer.config import TrainingConfig, TuningConfig
 from components.trainer.fitting.loop import Diverged, fit
+from components.trainer.fitting.replicas import MULTI_WORKER
 from components.trainer.inputs.arrays import Images, Pairs, read_images, read_pairs
 from components.transform.config import ImageConfig
 
@@ -74,6 +75,9 @@ class EerTuner(base_tuner.BaseTuner):
         """Trains with a trial's values. Returns its best val EER; 0.5, guessing, if it diverged."""
         values = trial.hyperparameters.values
         chosen = self._training.changed({"projector_images": 0, **values})
+        if chosen.distribution == MULTI_WORKER:
+            # One process has the losses of many, and a search needs no cluster.
+            chosen = chosen.changed({"distribution": "none", "workers": None})
         if self._tuning.epochs:
             chosen = chosen.changed({"epochs": self._tuning.epochs})
         say(f"trial {int(trial.trial_id) + 1} of {self._tuning.trials}: {in_words(values)}")

@@ -88,13 +88,25 @@ class BatchSource:
             self._current = islice(self._endless, skip, skip + self.steps)
         self._next_epoch = epoch + 1
 
-    def dataset(self) -> tf.data.Dataset:
+    def dataset(self, worker: int = 0, workers: int = 1) -> tf.data.Dataset:
         """The batches of the epoch last turned to, each time it is iterated over.
 
+        Args:
+          worker: Which of several takes its part of each batch, from 0.
+          workers: How many do; the parts, in their order, are the batch.
+
         Returns:
-          uint8 ``[B, H, W, C]`` and int32 targets.
+          uint8 ``[B / workers, H, W, C]`` and int32 targets.
         """
         pixels = self._images.pixels
+
+        def batches() -> Iterator[Batch]:
+            if workers == 1:
+                return self._current
+            return (
+                (np.split(rows, workers)[worker], np.split(targets, workers)[worker])
+                for rows, targets in self._current
+            )
 
         def gather(rows: np.ndarray) -> np.ndarray:
             return pixels[rows]
@@ -104,7 +116,7 @@ class BatchSource:
             return tf.ensure_shape(batch, (None, *pixels.shape[1:])), targets
 
         dataset = tf.data.Dataset.from_generator(
-            lambda: self._current,
+            batches,
             output_signature=(
                 tf.TensorSpec([None], tf.int64),
                 tf.TensorSpec([None], tf.int32),

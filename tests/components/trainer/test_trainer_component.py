@@ -100,7 +100,8 @@ def test_everything_that_training_depends_on_is_in_its_properties() -> None:
     assert TrainingConfig.model_validate_json(given["training"]) == TRAINING
     assert ImageConfig.model_validate_json(given["image"]) == IMAGE
     assert "decision" not in given
-    assert given["code_digest"] == code_digest("components.trainer.executor", RUN_FN)
+    worker = "components.trainer.workers.__main__"
+    assert given["code_digest"] == code_digest("components.trainer.executor", RUN_FN, worker)
     assert json.loads(properties["train_args"]) == {"splits": ["train"]}
     assert json.loads(properties["eval_args"]) == {"splits": ["val"]}
 

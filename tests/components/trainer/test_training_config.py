@@ -18,6 +18,20 @@ from components.trainer.losses import LOSSES, LossConfig
         ({"shrinkage": 0.6}, "shrinkage is 0.6, and the comparison euclidean; remove it"),
         ({"epochs": 0}, "epochs is 0, and network 'residual' is fitted here; give 1 at least"),
         ({"epoch": 3}, "Extra inputs"),
+        ({"workers": 2}, r"workers is 2, and distribution 'none' has none; remove it, or set"),
+        ({"distribution": "multi_worker"}, r"workers is not set; give the number .* workers: 2"),
+        (
+            {"distribution": "multi_worker", "workers": 3},
+            r"workers is 3, and a batch of batch_pairs: 64 cannot be .* workers or batch_pairs",
+        ),
+        (
+            {
+                **{"distribution": "multi_worker", "workers": 3, "sampler": "identities"},
+                "singles_per_batch": 2,
+            },
+            r"workers is 3, and a batch of 130 images .* or singles_per_batch",
+        ),
+        ({"distribution": "multi_worker", "workers": 1}, "greater than or equal to 2"),
         ({"augmentation": {"cutout_size": (0.5, 0.2)}}, "cutout_size"),
     ],
 )
