@@ -108,7 +108,9 @@ def evaluate(scored: str, output: str) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - began}
 
 
-def run(work: Path, source: Source, model: str, photos: int, pairs: int) -> dict[str, Any]:
+def run(
+    work: Path, source: Source, model: str, photos: int, pairs: int, memory_mb: int | None
+) -> dict[str, Any]:
     """Seconds and peak MB of each stage."""
     folder = work / f"{photos}-{pairs}"
     data = write_data_set(folder, source, photos, pairs)
@@ -132,7 +134,10 @@ def run(work: Path, source: Source, model: str, photos: int, pairs: int) -> dict
                 )
             case "PairScorer":
                 found[stage] = measured(
-                    WAYS, "pair_scorer", model=model, examples=examples, output=output
+                    WAYS,
+                    "pair_scorer",
+                    **{"model": model, "examples": examples, "output": output},
+                    memory_mb=memory_mb,
                 )
             case "Evaluator":
                 scored = str(folder / "PairScorer")
@@ -147,7 +152,12 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--photos", type=int, nargs="+", default=[1_000, 16_000])
     parser.add_argument("--pairs", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--work", type=Path, help="folder for temporary files, some 1 GB")
+    parser.add_argument(
+        "--memory_mb", type=int, help="scoring.embedding_memory_mb: 1 joins by key, of a few photos"
+    )
+    parser.add_argument(
+        "--work", type=Path, help="folder for temporary files, 1 GB a million pairs"
+    )
     options = parser.parse_args(argv)
     few, least = options.photos[0], options.pairs[0]
     sizes = [(photos, least) for photos in options.photos]
@@ -162,7 +172,7 @@ def main(argv: list[str] | None = None) -> None:
         print(f"| photos | pairs | {' | '.join(STAGES)} |")
         print(f"| --- | --- |{' --- |' * len(STAGES)}")
         for photos, pairs in sizes:
-            found = run(work, source, model, photos, pairs)
+            found = run(work, source, model, photos, pairs, options.memory_mb)
             cells = " | ".join(
                 f"{found[stage]['seconds']:,.0f} s, {found[stage]['peak_mb']:,.0f} MB"
                 for stage in STAGES

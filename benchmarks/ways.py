@@ -160,8 +160,17 @@ def per_pair(
     return {"seconds": ended - began, "pairs": done, "images": 2 * done}
 
 
-def pair_scorer(model: str, examples: str, output: str) -> dict[str, Any]:
-    """This pipeline's component, all that its executor does: from loading the model on."""
+def pair_scorer(
+    model: str, examples: str, output: str, memory_mb: int | None = None
+) -> dict[str, Any]:
+    """This pipeline's component, all that its executor does: from loading the model on.
+
+    Args:
+      model: Folder from ``make_model``.
+      examples: Folder from ``make_examples``.
+      output: A folder.
+      memory_mb: ``scoring.embedding_memory_mb``; None takes its default.
+    """
     artifact = standard_artifacts.Model()
     artifact.uri = model
     inputs: dict[str, list[Any]] = {
@@ -169,7 +178,8 @@ def pair_scorer(model: str, examples: str, output: str) -> dict[str, Any]:
         **{key: [_examples(examples, key)] for key in ("images", "pairs")},
     }
     outputs: dict[str, list[Any]] = {"scored_pairs": [_examples(output, "scored_pairs")]}
-    properties = {"splits": '["test"]', "scoring": ScoringConfig().model_dump_json()}
+    scoring = ScoringConfig() if memory_mb is None else ScoringConfig(embedding_memory_mb=memory_mb)
+    properties = {"splits": '["test"]', "scoring": scoring.model_dump_json()}
     began = time.perf_counter()
     PairScorerExecutor(_context(output)).Do(inputs, outputs, properties)
     seconds = time.perf_counter() - began
