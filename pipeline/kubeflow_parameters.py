@@ -66,6 +66,8 @@ class Parameter:
           ConfigError: It is none.
         """
         if self.section == "data":
+            if not value:
+                raise self.refused(value, "it is empty")
             if PLACEHOLDER in str(value):
                 raise self.refused(value, f"{PLACEHOLDER} was looked up when this was compiled")
             try:
@@ -76,7 +78,7 @@ class Parameter:
             # Kubeflow's command line passes numbers as texts, too.
             try:
                 value = json.loads(value)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise self.refused(value, f"it is no JSON ({error})") from None
         # A spec knows no whole numbers.
         return int(value) if isinstance(value, float) and value.is_integer() else value

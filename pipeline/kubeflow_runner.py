@@ -4,6 +4,9 @@ The config's section ``kubeflow`` says where it runs: image, bucket, resources, 
 the pipeline reads the data for its fingerprint, and the spec holds the paths of data, lists and
 schemas: so compile inside the image, with the bucket mounted below ``/gcs`` as the pods have it.
 
+The data's folder, epochs and thresholds are parameters of the spec, for those who submit it
+(``kubeflow_parameters``).
+
 A spec cannot ask ML Metadata for the last blessed model; without ``kubeflow.baseline``, no bound on
 change is applied.
 """

@@ -71,11 +71,11 @@ class Submission:
     def run(self, *tasks: str) -> None:
         """Runs tasks one after the other, or takes what they made before from the cache."""
         for name in tasks:
-            key = self._key(name)
+            key = self.key(name)
             if not self.kubeflow.tasks[name]["cachingOptions"].get("enableCache"):
                 key = f"{key} of {self.name}"
             found = self.kubeflow.cache.get(key)
-            self.states[name] = "cached" if found else "ran"
+            self.states[name] = "ran" if found is None else "cached"
             if found is None:
                 process = self._start(name)
                 assert process.wait() == 0, self._log(name)[-3000:]
@@ -109,6 +109,16 @@ class Submission:
         """The folder of a task's outputs. A try after one that failed is given the same."""
         return f"{self.kubeflow.spec['defaultPipelineRoot']}/{self.name}/{name}"
 
+    def key(self, name: str) -> str:
+        """What the cache knows a task by."""
+        outputs = self._outputs(name)
+        key = {
+            "inputs": self._inputs(name),
+            "outputs": {output: outputs[output]["artifacts"][0]["type"] for output in outputs},
+            "container": self._container(name),
+        }
+        return json.dumps(key, sort_keys=True)
+
     def _start(self, name: str) -> subprocess.Popen[bytes]:
         given = {
             "inputs": self._inputs(name),
@@ -126,15 +136,6 @@ class Submission:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-
-    def _key(self, name: str) -> str:
-        outputs = self._outputs(name)
-        key = {
-            "inputs": self._inputs(name),
-            "outputs": {output: outputs[output]["artifacts"][0]["type"] for output in outputs},
-            "container": self._container(name),
-        }
-        return json.dumps(key, sort_keys=True)
 
     def _container(self, name: str) -> dict[str, Any]:
         spec = self.kubeflow.spec

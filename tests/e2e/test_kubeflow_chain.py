@@ -127,6 +127,17 @@ def test_the_same_again_comes_from_the_cache_and_pushes_nothing(
     assert versions(served) == before
 
 
+def test_other_photos_are_not_answered_from_the_cache(
+    kubeflow: Kubeflow, first: tuple[Submission, int]
+) -> None:
+    def known(**submitted: str) -> bool:
+        return Submission(kubeflow, "photos", **submitted).key("PairExampleGen") in kubeflow.cache
+
+    assert known()
+    assert not known(images="gs://bucket/may")
+    assert not known(data_version="may")
+
+
 def test_other_epochs_at_submission(kubeflow: Kubeflow, first: tuple[Submission, int]) -> None:
     run = Submission(kubeflow, "epochs", epochs=2)
     run.run(*kubeflow.up_to("Trainer"))

@@ -207,6 +207,7 @@ def test_another_folder_comes_to_the_first_component(
     ("name", "value", "why"),
     [
         ("epochs", "many", "no JSON.*a whole number"),
+        ("epochs", "NaN", "training.epochs: Input should be .*a whole number"),
         ("epochs", 0, "epochs is 0, and network 'residual' is fitted here.*a whole number"),
         ("epochs", 2.5, "training.epochs: Input should be a valid integer.*a whole number"),
         ("epochs", True, "training.epochs: Input should be a valid integer.*a whole number"),
@@ -214,6 +215,9 @@ def test_another_folder_comes_to_the_first_component(
         ("thresholds", "[]", "at least 1 item.*a JSON list"),
         ("thresholds", '[{"metric": "auk", "min": 0.9}]', "there is no such metric.*a JSON list"),
         ("thresholds", '[{"metric": "auc", "mni": 0.9}]', r"thresholds\.0\.mni: Extra.*JSON list"),
+        pytest.param("thresholds", "[" * 100_000, "no JSON.*a JSON list", id="nested"),
+        ("images", "", "it is empty.*the folder of the images"),
+        ("images", "a\0b", "is no path of this machine.*the folder of the images"),
         ("images", "s3://photos", "is an address.*the folder of the images"),
         ("images", "/photos/{SPAN}", "looked up when this was compiled.*the folder of the images"),
     ],
