@@ -3,7 +3,7 @@
     python -m benchmarks.million --images 1000000
 
 Draws some people, writes so many changed copies of their pictures as Transform would, 64 pixels
-wide and in colour, and trains on them: 12 KB a picture of disk, twice. Where cgroups are there,
+wide and in colour, and trains a small network on them: 24 KB of disk a picture. With cgroups,
 ``systemd-run --scope -p MemoryMax=4G`` before the command holds it to 4 GB.
 """
 
@@ -87,8 +87,8 @@ def train(folder: Path, work: Path, steps: int) -> dict[str, float]:
         {
             "loss": {"name": "supcon"},
             "sampler": "identities",
-            "network": {"name": "residual", "width": 16},
-            "input_size": SIZE,
+            "network": {"name": "residual", "width": 8},
+            "input_size": SIZE // 2,
             "epochs": 1,
             "steps_per_epoch": steps,
             "projector_images": 0,
