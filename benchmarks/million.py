@@ -21,12 +21,13 @@ from data.synthetic import draw_face
 
 SIZE: Final = 64
 DRAWN: Final = (250, 4)  # people, and pictures of each
+CHANGES: Final = 10  # of each picture
 IMAGES_A_PERSON: Final = 4
 IMAGES_A_SHARD: Final = 10_000
 
 
 def write_images(folder: Path, images: int) -> None:
-    """Writes TFRecords of prepared images, each another shift and light of one that was drawn."""
+    """Writes TFRecords of prepared images, of other shifts and lights of what was drawn."""
     import tensorflow as tf
 
     from components import features
@@ -34,17 +35,22 @@ def write_images(folder: Path, images: int) -> None:
     people, pictures = DRAWN
     drawn = [draw_face(0, who, at, SIZE) for who in range(people) for at in range(pictures)]
     random = np.random.default_rng(0)
+    changed = [
+        (np.roll(face, random.integers(-6, 7, 2), (0, 1)) * random.uniform(0.7, 1.0))
+        .astype(np.uint8)
+        .tobytes()
+        for face in drawn
+        for _ in range(CHANGES)
+    ]
     folder.mkdir()
     for start in range(0, images, IMAGES_A_SHARD):
         with tf.io.TFRecordWriter(str(folder / f"images-{start:08d}")) as writer:
             for number in range(start, min(start + IMAGES_A_SHARD, images)):
-                shift, light = random.integers(-6, 7, 2), random.uniform(0.7, 1.0)
-                changed = np.roll(drawn[number % len(drawn)], shift, (0, 1)) * light
                 example = tf.train.Example()
                 for name, value in (
                     (features.IMAGE_ID, f"{number:08d}.jpg".encode()),
                     (features.IDENTITY, f"{number // IMAGES_A_PERSON:07d}".encode()),
-                    (features.IMAGE_RAW, changed.astype(np.uint8).tobytes()),
+                    (features.IMAGE_RAW, changed[number % len(changed)]),
                 ):
                     example.features.feature[name].bytes_list.value.append(value)
                 writer.write(example.SerializeToString())

@@ -155,9 +155,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--memory_mb", type=int, help="scoring.embedding_memory_mb: 1 joins by key, of a few photos"
     )
-    parser.add_argument(
-        "--work", type=Path, help="folder for temporary files, 1 KB a pair"
-    )
+    parser.add_argument("--work", type=Path, help="folder for temporary files, 1 KB a pair")
     options = parser.parse_args(argv)
     few, least = options.photos[0], options.pairs[0]
     sizes = [(photos, least) for photos in options.photos]
