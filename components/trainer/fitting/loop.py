@@ -230,7 +230,7 @@ def _fit(
     callbacks = [StepMeans(), *judges, keras.callbacks.TerminateOnNaN(), *more]
 
     dataset = replicas.distributed(source.dataset(worker, workers), strategy)
-    stopped_at = progress.next_epoch
+    stopped_at, diverged = progress.next_epoch, False
     for phase in phases(config):
         with strategy.scope():
             _enter(model, phase, source.steps)
