@@ -25,7 +25,7 @@ _OF_SAMPLERS: dict[str, tuple[str, ...]] = {
 # What steers epochs, and means nothing without one.
 _OF_EPOCHS = (
     *("loss", "sampler", "augmentation", "optimizer", "steps_per_epoch", "patience"),
-    "workers",
+    *("workers", "xla"),
     *_OF_SAMPLERS,
 )
 
@@ -233,6 +233,11 @@ class TrainingConfig(Section):
         "exported model are float32. `bfloat16` is for GPUs that have it; on two CPU cores a step "
         "of `lfw.yaml` takes 5 to 7 % less time. What it does to accuracy was not measured.",
     )
+    xla: bool = Field(
+        False,
+        description="The step behind augmentation (network, loss, gradients, optimizer) is "
+        "compiled by XLA.",
+    )
     seed: int = Field(0, ge=0, description="Of first weights, batches and augmentation.")
     projector_images: int = Field(
         500,
@@ -275,6 +280,11 @@ class TrainingConfig(Section):
                     f"it (it is for {', '.join(samplers)})"
                 )
         self._check_workers()
+        if self.xla and self.distribution != "none":
+            raise ValueError(
+                f"xla compiles the step of one device, and distribution {self.distribution!r} has "
+                "several exchange gradients in the midst of it; set one of them only"
+            )
         if self.distribution != "none" and self.augmentation.same_for_pair:
             raise ValueError(
                 f"distribution {self.distribution!r} may part the images of a pair, which "
