@@ -25,7 +25,7 @@ _OF_SAMPLERS: dict[str, tuple[str, ...]] = {
 # What steers epochs, and means nothing without one.
 _OF_EPOCHS = (
     *("loss", "sampler", "augmentation", "optimizer", "steps_per_epoch", "patience"),
-    "workers",
+    *("workers", "xla"),
     *_OF_SAMPLERS,
 )
 
@@ -240,6 +240,11 @@ class TrainingConfig(Section):
         "in colour). Of more, they are written to a file in the folder for temporary files and "
         "read from there as they are needed.",
     )
+    xla: bool = Field(
+        False,
+        description="The step behind augmentation (network, loss, gradients, optimizer) is "
+        "compiled by XLA.",
+    )
     seed: int = Field(0, ge=0, description="Of first weights, batches and augmentation.")
     projector_images: int = Field(
         500,
@@ -282,6 +287,11 @@ class TrainingConfig(Section):
                     f"it (it is for {', '.join(samplers)})"
                 )
         self._check_workers()
+        if self.xla and self.distribution != "none":
+            raise ValueError(
+                f"xla compiles the step of one device, and distribution {self.distribution!r} has "
+                "several exchange gradients in the midst of it; set one of them only"
+            )
         if self.distribution != "none" and self.augmentation.same_for_pair:
             raise ValueError(
                 f"distribution {self.distribution!r} may part the images of a pair, which "

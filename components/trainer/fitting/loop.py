@@ -107,7 +107,7 @@ def _enter(model: SiameseModel, phase: Phase, steps: int) -> None:
     config = config.model_copy(update={"learning_rate": config.learning_rate * phase.rate})
     devices = model.distribute_strategy.num_replicas_in_sync
     optimizer = build_optimizer(config, steps * (phase.end - phase.start), devices)
-    # XLA made the step slower on CPUs when measured, and has no kernel for augmentation's crop.
+    # Not Keras's: the step compiles what XLA can, where the config asks for it.
     model.compile(optimizer=optimizer, jit_compile=False)
     optimizer.build(model.trainable_variables)
 
@@ -230,7 +230,8 @@ def _fit(
     callbacks = [StepMeans(), *judges, keras.callbacks.TerminateOnNaN(), *more]
 
     dataset = replicas.distributed(source.dataset(worker, workers), strategy)
-    stopped_at, diverged = progress.next_epoch, False
+    stopped_at = progress.next_epoch
+    diverged = early = False
     for phase in phases(config):
         with strategy.scope():
             _enter(model, phase, source.steps)
@@ -250,13 +251,9 @@ def _fit(
                 verbose=0,
             )
             waited = epoch - max(progress.best_epoch, phase.start - 1)
-            diverged, early = replicas.of_chief(
-                np.array(
-                    [validation.diverged, bool(config.patience and waited >= config.patience)],
-                    np.int32,
-                ),
-                strategy,
-            )
+            early = config.patience is not None and waited >= config.patience
+            verdict = np.array([validation.diverged, early], np.int32)
+            diverged, early = map(bool, replicas.of_chief(verdict, strategy))
             if diverged:
                 break
             progress.next_epoch = phase.end if early else epoch + 1

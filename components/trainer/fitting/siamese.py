@@ -134,6 +134,12 @@ class SiameseModel(keras.Model):
         """One step on uint8 images ``[B, H, W, C]`` and the targets of the loss."""
         images, targets = data
         pixels = self.augmenter(images, pairs=self.objective.pairs_given)
+        if self.config.xla:
+            # XLA has no kernel for augmentation's crop.
+            return tf.function(self._fit_step, jit_compile=True)(pixels, targets)
+        return self._fit_step(pixels, targets)
+
+    def _fit_step(self, pixels: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             raw = tf.cast(self.network(pixels, training=True), tf.float32)
             embeddings = finish_embedding(raw, self.config.network)

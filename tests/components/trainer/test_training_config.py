@@ -31,6 +31,10 @@ from components.trainer.losses import LOSSES, LossConfig
             },
             r"workers is 3, and a batch of 130 images .* or singles_per_batch",
         ),
+        (
+            {"distribution": "mirrored", "xla": True},
+            r"xla compiles the step of one device, and distribution 'mirrored' has several",
+        ),
         ({"distribution": "multi_worker", "workers": 1}, "greater than or equal to 2"),
         ({"augmentation": {"cutout_size": (0.5, 0.2)}}, "cutout_size"),
     ],

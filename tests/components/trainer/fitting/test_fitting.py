@@ -7,15 +7,16 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from dlib_format import SIDE, TinyNetwork
-from striped_faces import config, pairs_of, stripes
+from striped_faces import SHAPE, config, pairs_of, stripes
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
 from components.trainer.config import TrainingConfig
 from components.trainer.fitting.checkpoint import Checkpoint, Progress
-from components.trainer.fitting.loop import Phase, fit, phases
+from components.trainer.fitting.loop import Phase, build_optimizer, fit, phases
 from components.trainer.fitting.siamese import SiameseModel
 from components.trainer.inputs.arrays import Images, Pairs
 
@@ -108,6 +109,30 @@ def test_a_loss_that_explodes_says_what_to_change(data, tmp_path):
         ValueError, match=r"no epoch with a finite loss and finite weights; lower .*learning_rate"
     ):
         fit(chosen, *data, tmp_path)
+
+
+def test_a_step_compiled_by_xla_is_the_same_step(data):
+    train = data[0]
+    losses = {}
+    for xla in (False, True):
+        chosen = config(
+            loss={"name": "triplet", "mining": "hard"},
+            sampler="identities",
+            # With what moves the image, for which XLA has no kernel.
+            augmentation={"rotation": 9, "cutout": 0.5},
+            xla=xla,
+        )
+        keras.utils.set_random_seed(0)
+        model = SiameseModel(chosen, SHAPE, 20)
+        model.compile(optimizer=build_optimizer(chosen.optimizer, 100), jit_compile=False)
+        model.optimizer.build(model.trainable_variables)
+        batch = tf.constant(train.pixels[:64]), tf.constant(train.classes[:64])
+        step = tf.function(model.train_step).get_concrete_function(batch)
+        inner = step.graph.as_graph_def().library.function
+        assert any(each.attr["_XlaMustCompile"].b for each in inner) == xla
+        losses[xla] = [float(step(*batch)["loss"]) for _ in range(3)]
+    assert len(set(losses[True])) == 3
+    np.testing.assert_allclose(losses[True], losses[False], rtol=1e-4)
 
 
 def test_phases_of_a_transfer():
