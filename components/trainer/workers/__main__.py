@@ -1,9 +1,7 @@
 """One worker of a training: ``python -m components.trainer.workers``, which Trainer starts."""
 
-import json
 import os
 import sys
-import threading
 import traceback
 from types import SimpleNamespace
 
@@ -12,7 +10,7 @@ import tensorflow as tf
 
 from components.trainer.fitting import replicas
 from components.trainer.run_fn import train
-from components.trainer.workers.launch import LOST_ANOTHER
+from components.trainer.workers.launch import LOST_ANOTHER, receive_task
 
 # What a worker meets when another one has gone.
 _LOST = (
@@ -26,16 +24,10 @@ _LOST = (
 
 def main() -> int:
     """Trains what standard input says; ends at once when standard input is closed."""
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        read = os.read(0, 1 << 16)
-        if not read:
-            return 1
-        line += read
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    task = receive_task()
     try:
         strategy = replicas.join()
-        train(SimpleNamespace(**json.loads(line)))
+        train(SimpleNamespace(**task))
         # Nobody leaves before the chief has exported: to it, that would be a worker lost.
         replicas.of_chief(np.zeros(1, np.float32), strategy)
     except _LOST:
@@ -45,13 +37,6 @@ def main() -> int:
         traceback.print_exc()
         return 1
     return 0
-
-
-def _end_with_input() -> None:
-    # Not through sys.stdin, whose lock would be held when this process ends.
-    while os.read(0, 4096):
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def train_together(
     Args:
       fn_args: What a worker's ``train`` takes, plain values.
       workers: How many there are.
-      command: Runs a worker, which finds ``fn_args`` as a line of JSON in its standard input.
+      command: Runs a worker, which is told ``fn_args`` by ``receive_task``.
 
     Returns:
       The worker that was here, or the chief where all were.
@@ -128,6 +128,30 @@ def train_together(
         for worker in started:
             worker.end()
     return members[0]
+
+
+def receive_task() -> dict[str, Any]:
+    """What this worker is to do; called once, in a worker.
+
+    From then on it ends with the process that started it, even by a kill: the system closes its
+    standard input.
+    """
+    line = bytearray()
+    # Not through sys.stdin, whose lock would be held when this process ends.
+    while not line.endswith(b"\n"):
+        read = os.read(0, 1 << 16)
+        if not read:
+            os._exit(1)
+        line += read
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    task: dict[str, Any] = json.loads(line)
+    return task
+
+
+def _end_with_input() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
 
 
 def _watch(workers: list[_Worker]) -> None:

@@ -37,16 +37,16 @@ TRAINING = {
 
 CODE = """
 import json
-import sys
 
 import keras
 import numpy as np
 
 from components.trainer.config import TrainingConfig
 from components.trainer.fitting import replicas
+from components.trainer.workers.launch import receive_task
 from test_multi_worker import plain_descent, trained
 
-given = json.loads(sys.stdin.readline())
+given = receive_task()
 strategy = replicas.join()
 place, workers = replicas.worker(strategy)
 assert workers == 2

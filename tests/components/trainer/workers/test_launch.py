@@ -2,17 +2,21 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from components.trainer.workers.launch import WorkerFailed, train_together
+from pipeline.config import PROJECT
 
 CODE = """
 import json, os, signal, sys, time
-given = json.loads(sys.stdin.readline())
+from components.trainer.workers.launch import receive_task
+given = receive_task()
 place = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
 open(f"{given['folder']}/{place}", "w").write(str(os.getpid()))
 print(f"worker {place} is here")
@@ -83,6 +87,39 @@ except UnavailableError:
         WorkerFailed, match=r"^worker \d.* code 75: .*UnavailableError: worker 1 is"
     ):
         run(tmp_path, ending)
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    parent = f"""
+import sys
+from components.trainer.workers.launch import train_together
+train_together({{"folder": {str(tmp_path)!r}}}, 2, (sys.executable, "-c", sys.argv[1]))
+"""
+    ending = "open(f\"{given['folder']}/ready_{place}\", 'w'); time.sleep(600)"
+    process = subprocess.Popen([sys.executable, "-c", parent, CODE + ending], cwd=PROJECT)
+    try:
+        wait_for(lambda: len(list(tmp_path.glob("ready_*"))) == 2)
+    finally:
+        process.kill()
+        process.wait()
+    for place in "01":
+        pid = (tmp_path / place).read_text()
+        wait_for(lambda pid=pid: not is_running(pid))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_running(pid: str) -> bool:
+    # Where nobody collects orphans, one that has ended stays as a zombie.
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_of_a_cluster_that_is_given_one_worker_is_here(
