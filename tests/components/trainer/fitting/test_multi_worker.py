@@ -104,7 +104,8 @@ def test_two_workers_have_the_losses_and_the_weights_of_one_process(
         arrays = [name for name in a.files if name != "progress"]
         assert {name.partition("_")[0] for name in arrays} == {"model", "optimizer", "best"}
         for name in arrays:
-            np.testing.assert_allclose(b[name], a[name], rtol=1e-5, atol=1e-6)
+            # As exact as on two devices of one process, see there.
+            np.testing.assert_allclose(b[name], a[name], rtol=1e-5, atol=1e-5)
 
     # The chief writes, and no other worker.
     assert (tmp_path / "worker_0" / "logs").is_dir()
