@@ -10,7 +10,7 @@ class ScoringConfig(Section):
 
     embedding_memory_mb: int = Field(
         default=1024,
-        ge=1,
+        ge=0,
         description="Of embeddings that a worker holds (4 bytes a number: 1,024 MB are two million "
         "images at 128 numbers). Beyond, images and pairs are split into parts by a hash of the "
         "image, and joined part by part.",

@@ -61,7 +61,7 @@ class PairScorerExecutor(BaseBeamExecutor):
                 paths,
                 output.uri,
                 images_in(input_dict["images"], split),
-                config.embedding_memory_mb * 2**20,
+                max(config.embedding_memory_mb, 1) * 2**20,
                 kept,
             )
         result = pipeline.run()
