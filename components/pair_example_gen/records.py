@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # The folder of an artifact that holds what is not finished.
 UNFINISHED: Final = ".unfinished"
+# The file of an artifact that holds counts, see ``reporting``.
+SUMMARY_FILE: Final = "summary.json"
 
 
 def image_example(

@@ -13,13 +13,13 @@ from tfx.utils import io_utils
 from components.pair_example_gen.duplicates import DUPLICATES_FILE, Duplicate, rows_of
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.planning import Pairs
+from components.pair_example_gen.records import SUMMARY_FILE
 from components.pair_example_gen.sources import Image
 
 # An image id, its identity and the reason: a tuple, or a list when it has been through JSON.
 Quarantined = Sequence[str]
 
 QUARANTINE_FILE = "quarantine.csv"
-SUMMARY_FILE = "summary.json"
 
 _IDS_IN_MESSAGES = 5
 

@@ -14,8 +14,7 @@ from tfx.types import artifact_utils
 
 from components.artifacts import input_files, model_folder
 from components.exported_model import network_digest
-from components.pair_example_gen.records import UNFINISHED
-from components.pair_example_gen.reporting import SUMMARY_FILE
+from components.pair_example_gen.records import SUMMARY_FILE, UNFINISHED
 from components.pair_scorer.config import ScoringConfig
 from components.pair_scorer.embedding import COUNTERS
 from components.pair_scorer.kept_embeddings import KeptEmbeddings

@@ -89,6 +89,7 @@ def test_a_model_is_scored_as_the_baseline_of_another(left: Path, tmp_path: Path
             [pairs],
             tuple(models),
             str(tmp_path / "scored"),
+            4,
             2**20,
             KeptEmbeddings(""),
         )
