@@ -200,9 +200,8 @@ def _rows_path(uri: str, shard: Shard) -> str:
 
 def _write(path: str, arrays: Mapping[str, NDArray[Any]]) -> None:
     content = io.BytesIO()
-    # By number: an attribute may have any name.
-    numbered = {f"array{at}": array for at, array in enumerate(arrays.values())}
-    np.savez(content, names=np.array(list(arrays)), **numbered)
+    # By number, since an attribute may have any name: arr_0 are the names, arr_1 the first of them.
+    np.savez(content, np.array(list(arrays)), *arrays.values())
     fileio.makedirs(path.rpartition("/")[0])
     with fileio.open(path, "wb") as file:
         file.write(content.getvalue())
@@ -210,4 +209,5 @@ def _write(path: str, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 def _read(path: str) -> dict[str, NDArray[Any]]:
     with fileio.open(path, "rb") as file, np.load(io.BytesIO(file.read())) as arrays:
-        return {str(name): arrays[f"array{at}"] for at, name in enumerate(arrays["names"])}
+        names = arrays["arr_0"].tolist()
+        return {name: arrays[f"arr_{at}"] for at, name in enumerate(names, 1)}
