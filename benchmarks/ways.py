@@ -46,7 +46,7 @@ PER_PAIR_BATCH = 32
 
 
 def make_examples(folder: str, data: dict[str, str]) -> dict[str, Any]:
-    """Runs PairExampleGen into ``folder``."""
+    """Runs PairExampleGen into ``folder``; returns how many seconds that took."""
     config = DataConfig(
         align=data["align"],
         face="central",
@@ -58,10 +58,11 @@ def make_examples(folder: str, data: dict[str, str]) -> dict[str, Any]:
         pairs={"train": 2, "val": 2},
         pair_lists={"test": (data["pair_list"],)},
     )
-    output: dict[str, list[Any]] = {key: [_examples(folder, key)] for key in ("images", "pairs")}
+    output: dict[str, list[Any]] = {key: [examples_in(folder, key)] for key in ("images", "pairs")}
     properties = {"data_config": config.model_dump_json()}
-    pair_example_gen.Executor(_context(folder)).Do({}, output, properties)
-    return {}
+    began = time.perf_counter()
+    pair_example_gen.Executor(context_in(folder)).Do({}, output, properties)
+    return {"seconds": time.perf_counter() - began}
 
 
 def make_model(folder: str, image: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
@@ -175,13 +176,13 @@ def pair_scorer(
     artifact.uri = model
     inputs: dict[str, list[Any]] = {
         "model": [artifact],
-        **{key: [_examples(examples, key)] for key in ("images", "pairs")},
+        **{key: [examples_in(examples, key)] for key in ("images", "pairs")},
     }
-    outputs: dict[str, list[Any]] = {"scored_pairs": [_examples(output, "scored_pairs")]}
+    outputs: dict[str, list[Any]] = {"scored_pairs": [examples_in(output, "scored_pairs")]}
     scoring = ScoringConfig() if memory_mb is None else ScoringConfig(embedding_memory_mb=memory_mb)
     properties = {"splits": '["test"]', "scoring": scoring.model_dump_json()}
     began = time.perf_counter()
-    PairScorerExecutor(_context(output)).Do(inputs, outputs, properties)
+    PairScorerExecutor(context_in(output)).Do(inputs, outputs, properties)
     seconds = time.perf_counter() - began
     return {
         "seconds": seconds,
@@ -264,7 +265,8 @@ def fastest_floor(
     return {"batch": batch, "beside": beside, "tried": tried}
 
 
-def _examples(folder: str, key: str) -> standard_artifacts.Examples:
+def examples_in(folder: str, key: str) -> standard_artifacts.Examples:
+    """The artifact ``key`` of a folder, with all splits."""
     artifact = standard_artifacts.Examples()
     artifact.uri = str(Path(folder, key))
     artifact.split_names = artifact_utils.encode_split_names(list(features.SPLITS))
@@ -272,7 +274,8 @@ def _examples(folder: str, key: str) -> standard_artifacts.Examples:
     return artifact
 
 
-def _context(folder: str) -> BaseBeamExecutor.Context:
+def context_in(folder: str) -> BaseBeamExecutor.Context:
+    """What an executor runs in, with its temporary files in a folder."""
     return BaseBeamExecutor.Context(
         beam_pipeline_args=[], tmp_dir=str(Path(folder, "temporary")), unique_id="1"
     )

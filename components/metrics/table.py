@@ -69,12 +69,8 @@ class PairSample:
         curve = roc.sweep(distances, labels, counts)
         marks, found = np.asarray(labels, np.int64), np.asarray(scores, np.float64)
         accepted = found >= 0.5
-        tp, fp = (
-            int(accepted[marks == label].sum())
-            if counts is None
-            else int(counts[accepted & (marks == label)].sum())
-            for label in (1, 0)
-        )
+        pairs = np.ones_like(marks) if counts is None else counts
+        tp, fp = (int(pairs[accepted & (marks == label)].sum()) for label in (1, 0))
         return cls(curve, tp, fp, curve.genuine - tp, curve.impostors - fp, found, marks, counts)
 
     @classmethod

@@ -7,7 +7,7 @@ each pair its ids, place and scores: never pixels, and no row of a pair.
 """
 
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import apache_beam as beam
@@ -155,8 +155,7 @@ class _ScoreBlock(beam.DoFn):
         table = EmbeddingTable.from_chunks([chunks[part] for part in set(block) & set(chunks)])
         for few in _gathered(places):
             a, b = (table.rows(np.concatenate(ids)) for ids in list(zip(*few, strict=True))[2:])
-            both = ([values[at] for values in table.embeddings] for at in (a, b))
-            columns = scores(self._models.models, *both)
+            columns = scores(self._models.models, table.embeddings, a, b)
             start = 0
             for path, at, *_ in few:
                 rows = slice(start, start + len(at))
@@ -203,25 +202,23 @@ def _write_scored(
 
 
 def score_by_key(
-    pipeline: beam.Pipeline,
+    image_shards: Any,
+    pair_shards: Any,
     split: str,
-    image_files: Sequence[str],
-    pair_files: Sequence[str],
     models: tuple[str, ...],
     folder: str,
     uri: str,
     parts: int,
     kept: KeptEmbeddings,
 ) -> Any:
-    """Adds the scoring of one split to a Beam pipeline, by a join of images and pairs.
+    """Scores the pairs of one split by a join of images and pairs.
 
     The files that it writes are those of ``scoring.score_in_memory``.
 
     Args:
-      pipeline: Gets the steps.
+      image_shards: Collection of paths: TFRecords of images.
+      pair_shards: Collection of paths: TFRecords of pairs.
       split: The split's name.
-      image_files: TFRecords of images.
-      pair_files: TFRecords of pairs.
       models: SavedModel folders: the candidate and, where there is one, the baseline.
       folder: For the embeddings of each part, while the pipeline runs.
       uri: Of the artifact of scored pairs.
@@ -232,12 +229,6 @@ def score_by_key(
       What the last step gives.
     """
     loaded = shared.Shared()
-
-    def shards(kind: str, files: Sequence[str]) -> Any:
-        step = pipeline | f"{kind}[{split}]" >> beam.Create(list(files), reshuffle=False)
-        return step | f"Spread{kind}[{split}]" >> beam.Reshuffle()
-
-    pair_shards, image_shards = shards("Pairs", pair_files), shards("Images", image_files)
     wanted = (
         {
             "named": pair_shards | f"Named[{split}]" >> beam.FlatMap(named_by_part, parts),

@@ -53,20 +53,19 @@ def scored_name(path: str) -> str:
 
 
 def scores(
-    models: Sequence[ExportedModel],
-    embeddings_a: Sequence[np.ndarray],
-    embeddings_b: Sequence[np.ndarray],
+    models: Sequence[ExportedModel], embeddings: Sequence[np.ndarray], a: np.ndarray, b: np.ndarray
 ) -> dict[str, np.ndarray]:
     """The columns that pairs get, float32 ``[P]`` each.
 
     Args:
       models: The candidate and, where there is one, the baseline.
-      embeddings_a: Of the first image of each pair, float32 ``[P, D]`` by model.
-      embeddings_b: Of the second.
+      embeddings: Of images under each model, float32 ``[N, D]``.
+      a: The row of each pair's first image, int64 ``[P]``.
+      b: Of its second.
     """
     columns = {}
-    for model, a, b, names in zip(models, embeddings_a, embeddings_b, _SCORE_COLUMNS, strict=False):
-        found = model.compare(a, b)
+    for model, table, names in zip(models, embeddings, _SCORE_COLUMNS, strict=False):
+        found = model.compare(table[a], table[b])
         for name, key in zip(names, ("distance", "score"), strict=True):
             columns[name] = found[key]
     return columns

@@ -106,8 +106,8 @@ class _Score(beam.DoFn):
     def _rows(self, path: str, table: EmbeddingTable, total: int) -> Iterator[bytes]:
         for rows, ids_a, ids_b in pair_batches(path):
             a, b = (table.rows(ids.astype(np.bytes_)) for ids in (ids_a, ids_b))
-            both = ([values[at] for values in table.embeddings] for at in (a, b))
-            yield from with_columns(rows.numpy(), scores(self._models.models, *both))
+            columns = scores(self._models.models, table.embeddings, a, b)
+            yield from with_columns(rows.numpy(), columns)
             self._pairs.inc(len(rows))
             self._pace.add(len(rows), total)
 
@@ -150,19 +150,24 @@ def score_split(
     Returns:
       What the last step gives.
     """
+
+    def shards(kind: str, files: Sequence[str]) -> Any:
+        step = pipeline | f"{kind}[{split}]" >> beam.Create(list(files), reshuffle=False)
+        return step | f"Spread{kind}[{split}]" >> beam.Reshuffle()
+
     folder = posixpath.join(uri, UNFINISHED, "embeddings")
     parts = parts_of_table(images, numbers_an_image(models), max_bytes)
-    given = (pipeline, split, image_files, pair_files, models, folder, uri)
+    spread = (shards("Images", image_files), shards("Pairs", pair_files))
+    given = (*spread, split, models, folder, uri)
     if parts > 1:
         return score_by_key(*given, parts, kept)
     return score_in_memory(*given, kept)
 
 
 def score_in_memory(
-    pipeline: beam.Pipeline,
+    image_shards: Any,
+    pair_shards: Any,
     split: str,
-    image_files: Sequence[str],
-    pair_files: Sequence[str],
     models: tuple[str, ...],
     folder: str,
     uri: str,
@@ -170,12 +175,6 @@ def score_in_memory(
 ) -> Any:
     """As ``join_by_key.score_by_key``, with the table of all embeddings in each worker."""
     loaded, tables = shared.Shared(), shared.Shared()
-
-    def shards(kind: str, files: Sequence[str]) -> Any:
-        step = pipeline | f"{kind}[{split}]" >> beam.Create(list(files), reshuffle=False)
-        return step | f"Spread{kind}[{split}]" >> beam.Reshuffle()
-
-    pair_shards = shards("Pairs", pair_files)
     named = beam.pvalue.AsSingleton(
         pair_shards
         | f"ReadNamed[{split}]" >> beam.Map(read_named)
@@ -183,7 +182,7 @@ def score_in_memory(
         | f"CheckNamed[{split}]" >> beam.Map(_check_named, split)
     )
     chunks = beam.pvalue.AsList(
-        shards("Images", image_files)
+        image_shards
         | f"Embed[{split}]"
         >> beam.ParDo(_Embed(models, posixpath.join(folder, split), loaded, kept), named)
     )
