@@ -21,12 +21,13 @@ from faces.errors import (
     TooSmall,
     UnsureFace,
 )
-from faces.photo import Photo, read_file, read_photo
+from faces.photo import LARGEST_FILE, Photo, read_file, read_photo
 from faces.search import faces_of, find_faces
 
 __all__ = [
     "CANVASES",
     "DLIB_150",
+    "LARGEST_FILE",
     "LFW",
     "Face",
     "FaceCanvas",

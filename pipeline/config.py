@@ -25,6 +25,7 @@ from components.pair_scorer.config import ScoringConfig
 from components.report.config import ReportConfig
 from components.section import Section
 from components.serving_check.config import ServingCheckConfig
+from components.storage import check_address, is_address
 from components.trainer.config import TrainingConfig, TuningConfig, remedy, spell_out
 from components.trainer.networks.config import DLIB_SIDE
 from components.trainer.networks.dlib_weights import PACKAGE
@@ -41,7 +42,6 @@ DEFAULT_CONFIG = _CONFIGS / "synthetic.yaml"
 CONFIG_VARIABLE = "FACEAUTH_CONFIG"
 OVERRIDE_PREFIX = "FACEAUTH__"
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -286,6 +286,15 @@ class PipelineConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _drawn_here(self) -> "PipelineConfig":
+        if self.synthetic and is_address(self.data.images):
+            raise ValueError(
+                f"synthetic draws images into a folder of this machine, and data.images is "
+                f"{self.data.images}; give a folder, or remove the section synthetic"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _network_fits(self) -> "PipelineConfig":
         training = self.training
         side = training.input_size or training.resize or self.image.size
@@ -339,7 +348,7 @@ def absolute(path: str | Path) -> Path:
     Raises:
       ConfigError: It is an address elsewhere, or of a user that this machine does not know.
     """
-    if _ADDRESS.match(str(path)):
+    if is_address(path):
         raise ConfigError(
             f"{str(path)!r} is an address and not a path of this machine; copy the files here, "
             "or mount where they lie"
@@ -348,6 +357,17 @@ def absolute(path: str | Path) -> Path:
         return (PROJECT / Path(path).expanduser()).resolve()
     except (RuntimeError, ValueError, OSError) as error:
         raise ConfigError(f"{str(path)!r} is no path of this machine: {error}") from None
+
+
+def _data_path(path: str, key: str) -> str:
+    """A path of the data: absolute, or an address that Beam can read."""
+    if not is_address(path):
+        return str(absolute(path))
+    try:
+        check_address(path)
+    except ValueError as error:
+        raise ConfigError(f"{key} is {path!r}: {error}") from None
+    return path.rstrip("/")
 
 
 def _expand(value: Any, environment: Mapping[str, str], place: str) -> Any:
@@ -494,13 +514,16 @@ def parse_config(
         # Paths mean the same from wherever the run is started.
         for key in ("images", "image_list"):
             if isinstance(data.get(key), str):
-                data[key] = str(absolute(data[key]))
+                data[key] = _data_path(data[key], f"data.{key}")
         lists = data.get("pair_lists")
         if isinstance(lists, dict):
             for split, paths in lists.items():
                 if isinstance(paths, list):
                     lists[split] = [
-                        str(absolute(path)) if isinstance(path, str) else path for path in paths
+                        _data_path(path, f"data.pair_lists.{split}")
+                        if isinstance(path, str)
+                        else path
+                        for path in paths
                     ]
         try:
             tree["data"] = with_span(data)

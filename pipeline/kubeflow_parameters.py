@@ -20,6 +20,7 @@ from tfx.utils import json_utils, proto_utils
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.sources import attribute_names
 from components.section import Section
+from components.storage import is_address
 from components.trainer.config import TrainingConfig
 from pipeline.buckets import mounted
 from pipeline.config import ConfigError, EvaluationConfig, PipelineConfig, absolute
@@ -266,5 +267,7 @@ def _said(error: ValidationError) -> str:
 
 def _check_folder(data: DataConfig, given: Iterable[tuple[Parameter, Any]]) -> None:
     for parameter, value in given:
-        if parameter is IMAGES and not Path(data.images).is_dir():
+        if parameter is not IMAGES or is_address(data.images):
+            continue
+        if not Path(data.images).is_dir():
             raise parameter.refused(value, f"{data.images} is not a folder in this container")

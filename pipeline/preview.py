@@ -23,7 +23,7 @@ LABELS = 84  # width of the first column
 TITLE = 20
 
 
-def train_pairs(config: PipelineConfig, count: int) -> list[tuple[int, Path, Path]]:
+def train_pairs(config: PipelineConfig, count: int) -> list[tuple[int, str, str]]:
     """Some of the train pairs that a run would have, whose images can be used.
 
     Args:
@@ -47,14 +47,14 @@ def train_pairs(config: PipelineConfig, count: int) -> list[tuple[int, Path, Pat
     splits = {features.TRAIN: images}
     listed = read_listed_pairs(splits, identity_of, config.data)
     drawn = final_pairs(splits, listed, {}, config.data)[features.TRAIN]
-    chosen: dict[int, list[tuple[int, Path, Path]]] = {1: [], 0: []}
+    chosen: dict[int, list[tuple[int, str, str]]] = {1: [], 0: []}
     for pairs in drawn:
         for first, second, label in zip(pairs.first, pairs.second, pairs.label, strict=True):
             rows = chosen[int(label)]
             if len(rows) == count:
                 continue
-            files = [Path(config.data.images) / images[at].image_id for at in (first, second)]
-            facts = [read_as(config.data, str(file))[1] for file in files]
+            files = [f"{config.data.images}/{images[at].image_id}" for at in (first, second)]
+            facts = [read_as(config.data, file)[1] for file in files]
             if all(isinstance(each, ImageFacts) for each in facts):
                 rows.append((int(label), *files))
             if all(len(rows) == count for rows in chosen.values()):
@@ -62,7 +62,7 @@ def train_pairs(config: PipelineConfig, count: int) -> list[tuple[int, Path, Pat
     return chosen[1] + chosen[0]
 
 
-def augmented(config: PipelineConfig, files: list[Path]) -> "np.ndarray":
+def augmented(config: PipelineConfig, files: list[str]) -> "np.ndarray":
     """Images as they are prepared, and as training sees them.
 
     Args:
@@ -83,7 +83,7 @@ def augmented(config: PipelineConfig, files: list[Path]) -> "np.ndarray":
     from components.transform.preprocessing import prepare_images
 
     training = config.training
-    contents = tf.constant([read_as(config.data, str(file))[0] for file in files])
+    contents = tf.constant([read_as(config.data, file)[0] for file in files])
     # As a graph, which is what it is in Transform; TensorFlow warns otherwise.
     prepared = tf.function(lambda batch: prepare_images(batch, config.image))(contents)
     pixels = resize(prepared, training.resize or config.image.size)

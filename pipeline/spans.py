@@ -1,10 +1,13 @@
 """Data that comes in spans, as TFX calls it: a folder each day or each week, told by a number."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from components.storage import files_below, is_address
 
 PLACEHOLDER: Final = "{SPAN}"
 
@@ -43,9 +46,11 @@ def with_span(data: Mapping[str, Any]) -> dict[str, Any]:
                     f"data.{key} is {value}, and data.images has no {PLACEHOLDER}: {images}"
                 )
         return dict(data)
-    parts = Path(images).parts
+    scheme, _, rest = images.rpartition("://") if is_address(images) else ("", "", images)
+    parts = Path(rest).parts
     place = next(index for index, part in enumerate(parts) if PLACEHOLDER in part)
-    folder, pattern = Path(*parts[:place]), re.escape(parts[place])
+    folder = f"{scheme}://{'/'.join(parts[:place])}" if scheme else str(Path(*parts[:place]))
+    pattern = re.escape(parts[place])
     pattern = pattern.replace(re.escape(PLACEHOLDER), r"(\d+)", 1)
     if PLACEHOLDER in "/".join(parts[place + 1 :]) or re.escape(PLACEHOLDER) in pattern:
         raise SpanError(f"data.images has {PLACEHOLDER} twice: {images}; leave one")
@@ -66,13 +71,16 @@ def with_span(data: Mapping[str, Any]) -> dict[str, Any]:
     taken = sorted(each for each in found if each <= number)[-count:]
     below = "/".join(parts[place:])
     folders = [_filled(below, found[each]) for each in taken]
-    return {**data, "images": str(folder), "span": number, "span_folders": folders}
+    return {**data, "images": folder, "span": number, "span_folders": folders}
 
 
-def _spans(folder: Path, name: str, pattern: str) -> dict[int, str]:
+def _spans(folder: str, name: str, pattern: str) -> dict[int, str]:
     """The numbers of the spans in a folder, and their digits as they are written there."""
     try:
-        names = sorted(path.name for path in folder.iterdir())
+        if is_address(folder):
+            names = sorted({file.name.partition("/")[0] for file in files_below(folder)})
+        else:
+            names = sorted(os.listdir(folder))
     except OSError as error:
         raise SpanError(f"data.images: {folder} cannot be listed ({error.strerror})") from None
     found = {int(match[1]): match[1] for each in names if (match := re.fullmatch(pattern, each))}

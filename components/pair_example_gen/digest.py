@@ -2,13 +2,25 @@
 
 import hashlib
 import stat
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components import features
 from components.pair_example_gen.config import DataConfig
+from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.sources import read_images
-from components.pair_example_gen.tables import local_path
+from components.storage import (
+    StorageError,
+    StoredFile,
+    files_below,
+    is_address,
+    lists_whole_trees,
+    read_stored,
+    stored_file,
+)
+
+_SIZE = hashlib.sha256().digest_size
 
 
 def fingerprint(config: DataConfig) -> str:
@@ -16,7 +28,8 @@ def fingerprint(config: DataConfig) -> str:
 
     TFX's cache sees the config, not what the files that it names hold: a pipeline passes this as an
     execution property when it is defined. It depends neither on where the files lie nor on the
-    order in which the file system lists them.
+    order in which the file system lists them. Of images at an address, their sizes and the times
+    when they were written stand for the bytes, as in TFX's own ExampleGen: nothing is fetched.
 
     Raises:
       DataError: The root or a list is missing or inconsistent.
@@ -26,17 +39,50 @@ def fingerprint(config: DataConfig) -> str:
     if config.image_list is not None:
         lists.insert(0, config.image_list)
     for path in lists:
-        digest.update(_file_digest(local_path(path)))
-    root = Path(config.images)
+        digest.update(_list_digest(path))
     image_ids = sorted(image.image_id for image in read_images(config).images)
+    contents = _stored if is_address(config.images) else _contents
+    for image_id, content in zip(image_ids, contents(config.images, image_ids), strict=True):
+        digest.update(image_id.encode() + b"\0" + content)
+    return digest.hexdigest()
+
+
+def _list_digest(path: str) -> bytes:
+    if not is_address(path):
+        return _file_digest(Path(path))
+    try:
+        return hashlib.sha256(read_stored(path)).digest()
+    except OSError as error:
+        raise DataError(f"the list {path!r} cannot be read: {error.strerror}") from error
+
+
+def _contents(root: str, image_ids: Iterable[str]) -> Iterator[bytes]:
     # Opening many small files mostly waits for the file system.
     with ThreadPoolExecutor(max_workers=4) as pool:
-        contents = pool.map(
-            _file_digest, (root / image_id for image_id in image_ids), chunksize=256
-        )
-        for image_id, content in zip(image_ids, contents, strict=True):
-            digest.update(image_id.encode() + b"\0" + content)
-    return digest.hexdigest()
+        paths = (Path(root, image_id) for image_id in image_ids)
+        yield from pool.map(_file_digest, paths, chunksize=256)
+
+
+def _stored(root: str, image_ids: Iterable[str]) -> Iterator[bytes]:
+    try:
+        if lists_whole_trees(root):
+            found = {file.name: file for file in files_below(root)}
+            yield from (_metadata_digest(found.get(image_id)) for image_id in image_ids)
+            return
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            below = root.rstrip("/")
+            yield from pool.map(
+                _metadata_digest,
+                pool.map(stored_file, (f"{below}/{image_id}" for image_id in image_ids)),
+            )
+    except StorageError as error:
+        raise DataError(f"data.images: {root} cannot be listed: {error.strerror}") from error
+
+
+def _metadata_digest(file: StoredFile | None) -> bytes:
+    if file is None:
+        return b"no file".ljust(_SIZE, b"\0")
+    return hashlib.sha256(f"{file.size} {file.updated!r}".encode()).digest()
 
 
 def _file_digest(path: Path) -> bytes:
@@ -44,10 +90,10 @@ def _file_digest(path: Path) -> bytes:
     digest = hashlib.sha256()
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            return b"no file".ljust(digest.digest_size, b"\0")
+            return b"no file".ljust(_SIZE, b"\0")
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     except OSError:
-        return b"unreadable".ljust(digest.digest_size, b"\0")
+        return b"unreadable".ljust(_SIZE, b"\0")
     return digest.digest()

@@ -1,9 +1,10 @@
 """The executor of PairExampleGen: Beam reads images, pure modules decide."""
 
+import collections
 import functools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,10 +26,12 @@ from components.pair_example_gen.pair_rows import WritePairs, leave_pairs
 from components.pair_example_gen.planning import Pairs, final_pairs, read_listed_pairs
 from components.pair_example_gen.sources import Image, read_images
 from components.pair_example_gen.splitting import split_images
+from components.storage import is_address
 from faces import CANVASES
 
 # Shards have a fixed number of rows, so that files do not depend on how many workers write them.
 _IMAGES_A_SHARD = 1_000
+_FETCHED_AT_A_TIME = 16
 
 _TF_EXAMPLE = example_gen_pb2.PayloadFormat.Value("FORMAT_TF_EXAMPLE")
 
@@ -149,6 +152,22 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
 
 
+def _in_order(
+    pool: ThreadPoolExecutor,
+    read: Callable[[str], image_files.Found],
+    paths: Sequence[str],
+    ahead: int,
+) -> Iterator[image_files.Found]:
+    """``pool.map``, with no more than so many files read and waiting."""
+    waiting = collections.deque(pool.submit(read, path) for path in paths[:ahead])
+    for path in paths[ahead:]:
+        found = waiting.popleft().result()
+        waiting.append(pool.submit(read, path))
+        yield found
+    for each in waiting:
+        yield each.result()
+
+
 class WriteImages(beam.DoFn):
     """Reads, inspects and writes a shard of images, each file once.
 
@@ -193,6 +212,12 @@ class WriteImages(beam.DoFn):
 
     def _examples(self, images: Sequence[Image], report: dict[str, Any]) -> Iterator[bytes]:
         paths = [os.path.join(self._root, image.image_id) for image in images]
+        if is_address(self._root):
+            # Fetching waits, mostly.
+            with ThreadPoolExecutor(_FETCHED_AT_A_TIME) as pool:
+                read = _in_order(pool, self._read_file, paths, _FETCHED_AT_A_TIME)
+                yield from self._written(images, read, report)
+            return
         if self._config.align == "none":
             yield from self._written(images, map(self._read_file, paths), report)
             return

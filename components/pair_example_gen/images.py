@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.pair_example_gen.errors import DataError
-from faces import CANVASES, FaceCanvas, PhotoError, face_file, find_faces, read_file
+from components.storage import is_address, read_stored
+from faces import CANVASES, LARGEST_FILE, FaceCanvas, PhotoError, face_file, find_faces, read_file
 from faces.focus import variance_of_laplacian
 
 if TYPE_CHECKING:
@@ -199,7 +200,9 @@ def read_and(path: str, use: Callable[[bytes], Found]) -> Found:
       DataError: The disk, or the network that it is behind, failed.
     """
     try:
-        data = read_file(path)
+        data = read_stored(path, LARGEST_FILE + 1) if is_address(path) else read_file(path)
+        if len(data) > LARGEST_FILE:
+            return b"", TOO_LARGE
     except PhotoError as error:
         return b"", error.reason
     except FileNotFoundError:

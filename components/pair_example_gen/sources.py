@@ -12,7 +12,8 @@ from pathlib import Path
 from components import features
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
-from components.pair_example_gen.tables import local_path, read_rows
+from components.pair_example_gen.tables import read_rows
+from components.storage import StorageError, files_below, is_address
 from serving.names import one_name
 
 UNKNOWN = "unknown"  # An attribute that the image list leaves empty.
@@ -74,14 +75,14 @@ def read_images(config: DataConfig) -> ImageTable:
     Raises:
       DataError: The root or the list is missing, empty or inconsistent.
     """
-    root = local_path(config.images)
-    if not root.is_dir():
+    root = config.images
+    if not is_address(root) and not Path(root).is_dir():
         raise DataError(
-            f"data.images is {config.images!r}, which is not a folder (seen from {Path.cwd()}); "
+            f"data.images is {root!r}, which is not a folder (seen from {Path.cwd()}); "
             "give the folder that holds the images"
         )
     if config.image_list is not None:
-        table = _from_list(local_path(config.image_list), need_split=config.split == "given")
+        table = _from_list(config.image_list, need_split=config.split == "given")
         return _in_spans(table, config)
     return _from_folders(root, config.span_folders or ("",))
 
@@ -94,7 +95,7 @@ def attribute_names(config: DataConfig) -> list[str]:
     """
     if config.image_list is None:
         return []
-    path = local_path(config.image_list)
+    path = config.image_list
     return _attribute_columns(_header(read_rows(path), path), path)
 
 
@@ -112,13 +113,14 @@ def _in_spans(table: ImageTable, config: DataConfig) -> ImageTable:
     return replace(table, images=images)
 
 
-def _from_folders(root: Path, spans: Iterable[str]) -> ImageTable:
+def _from_folders(root: str, spans: Iterable[str]) -> ImageTable:
     """What is in a folder an identity, in each of some folders below the root."""
     loose, ignored, images = [], 0, []
     unusable: list[tuple[str, str, str]] = []
     for span in spans:
         below = tuple(span.split("/")) if span else ()
-        for parts in _walk(root, below, unusable, len(below)):
+        walk = _listed if is_address(root) else _walk
+        for parts in walk(root, below, unusable, len(below)):
             if posixpath.splitext(parts[-1])[1].lower() not in _IMAGE_SUFFIXES:
                 ignored += 1
             elif len(parts) == len(below) + 1:
@@ -140,7 +142,7 @@ def _from_folders(root: Path, spans: Iterable[str]) -> ImageTable:
     return ImageTable((), tuple(images), ignored, tuple(sorted(unusable)))
 
 
-def _check_twins(root: Path, names: Iterable[str]) -> None:
+def _check_twins(root: str, names: Iterable[str]) -> None:
     """Refuses two folders whose names look alike: are they one person, or two?"""
     seen: dict[str, str] = {}
     for name in sorted(names):
@@ -153,7 +155,7 @@ def _check_twins(root: Path, names: Iterable[str]) -> None:
 
 
 def _walk(
-    root: Path,
+    root: str,
     below: tuple[str, ...],
     unusable: list[tuple[str, str, str]],
     depth: int,
@@ -196,6 +198,21 @@ def _walk(
             yield parts
 
 
+def _listed(
+    root: str, below: tuple[str, ...], unusable: list[tuple[str, str, str]], depth: int
+) -> Iterator[tuple[str, ...]]:
+    """``_walk`` at an address, by one listing."""
+    folder = "/".join((root.rstrip("/"), *below))
+    try:
+        names = [file.name for file in files_below(folder)]
+    except StorageError as error:
+        raise DataError(f"data.images: {folder} cannot be listed: {error.strerror}") from error
+    for name in names:
+        parts = tuple(name.split("/"))
+        if not any(part.startswith(".") for part in parts):
+            yield (*below, *parts)
+
+
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
@@ -208,7 +225,7 @@ def _is_text(name: str) -> bool:
     return not any("\ud800" <= each <= "\udfff" for each in name)
 
 
-def _from_list(path: Path, need_split: bool) -> ImageTable:
+def _from_list(path: str, need_split: bool) -> ImageTable:
     rows = read_rows(path)
     header = _header(rows, path)
     names = _attribute_columns(header, path)
@@ -261,7 +278,7 @@ def clean_image_id(path: str, place: str) -> str:
     return image_id
 
 
-def _header(rows: Iterator[tuple[int, list[str]]], path: Path) -> list[str]:
+def _header(rows: Iterator[tuple[int, list[str]]], path: str) -> list[str]:
     _, header = next(rows, (0, []))
     missing = [column for column in ("image", "identity") if column not in header]
     if missing:
@@ -272,7 +289,7 @@ def _header(rows: Iterator[tuple[int, list[str]]], path: Path) -> list[str]:
     return header
 
 
-def _attribute_columns(header: list[str], path: Path) -> list[str]:
+def _attribute_columns(header: list[str], path: str) -> list[str]:
     """The columns of a header that are attributes, each with a name that a feature can have."""
     for column in header:
         if header.count(column) > 1:

@@ -2,26 +2,13 @@
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
+from typing import TextIO
 
 from components.pair_example_gen.errors import DataError
+from components.storage import is_address, open_stored
 
 
-def local_path(path: str) -> Path:
-    """``path``, if it is one that Python's own ``open`` understands.
-
-    Raises:
-      DataError: It is a remote address.
-    """
-    if "://" in path:
-        raise DataError(
-            f"{path!r} is a remote address; images and lists are read from a local or mounted "
-            "folder: mount or copy it first"
-        )
-    return Path(path)
-
-
-def read_rows(path: Path, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+def read_rows(path: str, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Yields the line number and the stripped cells of each row that is not blank.
 
     Raises:
@@ -29,13 +16,19 @@ def read_rows(path: Path, *, delimiter: str = ",") -> Iterator[tuple[int, list[s
     """
     line = 0
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
+        with _opened(path) as lines:
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
             for row in reader:
                 line = reader.line_num
                 if any(cell.strip() for cell in row):
                     yield line, [cell.strip() for cell in row]
     except OSError as error:
-        raise DataError(f"the list {str(path)!r} cannot be read: {error.strerror}") from error
+        raise DataError(f"the list {path!r} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}, after line {line}: {error}; save it as CSV in UTF-8") from error
+
+
+def _opened(path: str) -> TextIO:
+    if is_address(path):
+        return open_stored(path, encoding="utf-8-sig", newline="")
+    return open(path, encoding="utf-8-sig", newline="")

@@ -1,6 +1,7 @@
 """``faceauth forget-subject``: takes a person out of every kept run, and proves it."""
 
 import argparse
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from components import features
+from components.storage import files_below, is_address, read_stored
 from pipeline.config import PipelineConfig, load_config
 from pipeline.errors import CommandError
 from pipeline.kept_runs.forgotten import FORGOTTEN, mark
@@ -207,8 +209,8 @@ def _forget_templates(identity: str, url: str) -> None:
 def _say_of_data(config: PipelineConfig, identity: str) -> None:
     for name in sorted(spellings(identity)):
         for span in config.data.span_folders or ("",):
-            folder = Path(config.data.images, span, name)
-            if folder.is_dir():
+            folder = os.path.join(config.data.images, span, name)
+            if _is_there(folder):
                 print(
                     f"note: their photos are still in {folder}; the next run reads them: delete "
                     "them"
@@ -216,6 +218,17 @@ def _say_of_data(config: PipelineConfig, identity: str) -> None:
     lists = [config.data.image_list] if config.data.image_list else []
     lists += [path for _, paths in config.data.pair_lists for path in paths]
     wanted = pattern(identity)
-    for path in map(Path, lists):
-        if path.is_file() and wanted.search(path.read_bytes()):
+    for path in lists:
+        if wanted.search(_content(path)):
             print(f"note: {path} still names them")
+
+
+def _is_there(folder: str) -> bool:
+    return any(files_below(folder)) if is_address(folder) else os.path.isdir(folder)
+
+
+def _content(path: str) -> bytes:
+    try:
+        return read_stored(path) if is_address(path) else Path(path).read_bytes()
+    except FileNotFoundError:
+        return b""

@@ -1,0 +1,161 @@
+"""Files at addresses: object stores and whatever else Beam's ``FileSystems`` knows.
+
+Paths of this machine go through Python's own functions; only what has a scheme comes here. Beam is
+imported when the first address is looked at.
+"""
+
+import errno
+import io
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, TextIO
+
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+class StorageError(OSError):
+    """An address cannot be read for a reason that lies with the store or the way to it."""
+
+    def __init__(self, address: str, reason: object):
+        super().__init__(errno.EREMOTEIO, str(reason), address)
+
+
+class StoredFile(NamedTuple):
+    """What a listing says of a file.
+
+    Attributes:
+      name: Below the folder that was listed, with "/" between folders.
+      size: Bytes.
+      updated: When it was written, seconds since the epoch.
+    """
+
+    name: str
+    size: int
+    updated: float
+
+
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Whether a path has a scheme, such as ``gs://``."""
+    return _ADDRESS.match(os.fspath(path)) is not None
+
+
+def check_address(address: str) -> None:
+    """Refuses an address of which Beam has no file system.
+
+    Raises:
+      ValueError: There is none for its scheme.
+    """
+    from apache_beam.io.filesystem import FileSystem
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        FileSystems.get_filesystem(address)
+    except ValueError:
+        known = sorted({each.scheme() for each in FileSystem.get_all_subclasses()} - {None, "file"})
+        raise ValueError(
+            f"Beam has no file system for it here; it has {', '.join(f'{one}://' for one in known)}"
+        ) from None
+
+
+def read_stored(address: str, most: int = -1) -> bytes:
+    """The content of a file.
+
+    Args:
+      address: Of the file.
+      most: Bytes after which reading stops; all, if negative.
+
+    Raises:
+      FileNotFoundError: There is no such file.
+      StorageError: The store cannot be reached, or refuses.
+    """
+    from apache_beam.io.filesystem import CompressionTypes
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        # A name that ends in .gz says nothing.
+        with FileSystems.open(address, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            content: bytes = file.read(most)
+            return content
+    # Each store has errors of its own.
+    except Exception as error:
+        if _exists(address):
+            raise StorageError(address, _reason(error)) from error
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), address) from None
+
+
+def open_stored(address: str, encoding: str, newline: str | None = None) -> TextIO:
+    """A file to read as text, from memory.
+
+    Raises:
+      FileNotFoundError: There is no such file.
+      StorageError: The store cannot be reached, or refuses.
+    """
+    return io.TextIOWrapper(io.BytesIO(read_stored(address)), encoding=encoding, newline=newline)
+
+
+def lists_whole_trees(folder: str) -> bool:
+    """Whether ``files_below`` can be asked: object stores list a tree at once, HDFS by the folder."""
+    from apache_beam.io.filesystems import FileSystems
+
+    return not FileSystems.get_filesystem(folder).has_dirs()
+
+
+def files_below(folder: str) -> Iterator[StoredFile]:
+    """The files below a folder, at any depth, in no order.
+
+    Raises:
+      StorageError: The store cannot be reached, refuses, or lists one folder at a time (HDFS).
+    """
+    from apache_beam.io.filesystems import FileSystems
+
+    below = folder.rstrip("/") + "/"
+    if not lists_whole_trees(below):
+        raise StorageError(
+            folder, "Beam lists its folders one at a time only; name the files in data.image_list"
+        )
+    # What "*" and "[" mean in a pattern is meant for those who write patterns.
+    pattern = "".join(f"[{each}]" if each in "*?[" else each for each in below)
+    try:
+        [found] = FileSystems.match([f"{pattern}**"])
+    except Exception as error:
+        raise StorageError(folder, _reason(error)) from error
+    for each in found.metadata_list:
+        # Some tools mark a folder by an object of no bytes.
+        if not each.path.endswith("/"):
+            yield StoredFile(
+                each.path[len(below) :], each.size_in_bytes, each.last_updated_in_seconds
+            )
+
+
+def stored_file(address: str) -> StoredFile | None:
+    """What the store says of a file; None if there is none.
+
+    Raises:
+      StorageError: The store cannot be reached, or refuses.
+    """
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        [found] = FileSystems.match([address])
+    except Exception as error:
+        raise StorageError(address, _reason(error)) from error
+    for each in found.metadata_list:
+        return StoredFile("", each.size_in_bytes, each.last_updated_in_seconds)
+    return None
+
+
+def _exists(address: str) -> bool:
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        return bool(FileSystems.exists(address))
+    except Exception as error:
+        raise StorageError(address, _reason(error)) from error
+
+
+def _reason(error: Any) -> str:
+    """The first line of what a store says; Beam's own errors hold those of each file."""
+    details = list((getattr(error, "exception_details", None) or {}).values())
+    text = str(details[0] if details else error).strip().partition("\n")[0]
+    return text or type(error).__name__
