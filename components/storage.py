@@ -44,15 +44,17 @@ def check_address(address: str) -> None:
     """Refuses an address of which Beam has no file system.
 
     Raises:
-      ValueError: There is none for its scheme.
+      ValueError: There is none for its scheme, or it cannot be set up.
     """
     from apache_beam.io.filesystem import FileSystem
     from apache_beam.io.filesystems import FileSystems
 
     try:
         FileSystems.get_filesystem(address)
-    except ValueError:
+    except ValueError as error:
         known = sorted({each.scheme() for each in FileSystem.get_all_subclasses()} - {None, "file"})
+        if address.partition("://")[0] in known:
+            raise ValueError(f"Beam cannot read there: {error}") from None
         raise ValueError(
             f"Beam has no file system for it here; it has {', '.join(f'{one}://' for one in known)}"
         ) from None
@@ -95,10 +97,11 @@ def open_stored(address: str, encoding: str, newline: str | None = None) -> Text
 
 
 def lists_whole_trees(folder: str) -> bool:
-    """Whether ``files_below`` can be asked: object stores list a tree at once, HDFS by the folder."""
+    """Whether ``files_below`` can be asked: HDFS lists one folder at a time."""
     from apache_beam.io.filesystems import FileSystems
 
-    return not FileSystems.get_filesystem(folder).has_dirs()
+    store: Any = FileSystems.get_filesystem(folder)
+    return not store.has_dirs()
 
 
 def files_below(folder: str) -> Iterator[StoredFile]:
@@ -156,6 +159,6 @@ def _exists(address: str) -> bool:
 
 def _reason(error: Any) -> str:
     """The first line of what a store says; Beam's own errors hold those of each file."""
-    details = list((getattr(error, "exception_details", None) or {}).values())
-    text = str(details[0] if details else error).strip().partition("\n")[0]
-    return text or type(error).__name__
+    while details := getattr(error, "exception_details", None):
+        error = next(iter(details.values()))
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -56,7 +56,7 @@ def train_pairs(config: PipelineConfig, count: int) -> list[tuple[int, str, str]
             files = [f"{config.data.images}/{images[at].image_id}" for at in (first, second)]
             facts = [read_as(config.data, file)[1] for file in files]
             if all(isinstance(each, ImageFacts) for each in facts):
-                rows.append((int(label), *files))
+                rows.append((int(label), files[0], files[1]))
             if all(len(rows) == count for rows in chosen.values()):
                 break
     return chosen[1] + chosen[0]

@@ -399,7 +399,7 @@ def test_a_message_names_the_line(tmp_path: Path) -> None:
     ("tree", "message"),
     [
         ({"data": {"images": "~nosuchuser/x"}}, "'~nosuchuser/x' is no path of this machine"),
-        ({"data": {"images": "gs://bucket/x"}}, "'gs://bucket/x' is an address and not a path"),
+        ({"runs_dir": "gs://bucket/x"}, "'gs://bucket/x' is an address and not a path"),
         ({"training": {"optimizer": {"learning_rate": math.inf}}}, "should be a finite number"),
         ({"serving": {"model_name": ".."}}, "serving.model_name: '..': String should match"),
     ],

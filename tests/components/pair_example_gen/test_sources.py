@@ -88,13 +88,9 @@ def test_no_images_are_an_error(root):
         read_images(DataConfig(images=str(root)))
 
 
-@pytest.mark.parametrize(
-    ("images", "message"),
-    [("no/such/folder", "'no/such/folder', which is not a folder"), ("gs://b/x", "remote address")],
-)
-def test_a_root_that_is_no_folder_is_an_error(images, message):
-    with pytest.raises(DataError, match=message):
-        read_images(DataConfig(images=images))
+def test_a_root_that_is_no_folder_is_an_error():
+    with pytest.raises(DataError, match="'no/such/folder', which is not a folder"):
+        read_images(DataConfig(images="no/such/folder"))
 
 
 def test_an_image_list_gives_identities_splits_and_attributes(tmp_path, root):
