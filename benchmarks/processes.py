@@ -12,6 +12,7 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 # What TensorFlow says at its start would hide the table.
@@ -54,10 +55,19 @@ def main() -> None:
     """See the module."""
     module, function, arguments = sys.argv[1:]
     result = getattr(importlib.import_module(module), function)(**json.loads(arguments))
-    # Linux counts in kB, macOS in bytes.
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    result["peak_mb"] = _peak_mb()
     print(json.dumps(result))
+
+
+def _peak_mb() -> float:
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except FileNotFoundError:
+        # In bytes on macOS.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    # Not ru_maxrss, which on Linux begins with what the process that started this one held.
+    [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peak) / 2**10
 
 
 if __name__ == "__main__":
