@@ -78,8 +78,8 @@ class DataConfig(Section):
     images: str = Field(
         description="The folder that holds the image files; a relative path starts at the "
         "project's folder. `{SPAN}` in it stands for the number of a span, such as "
-        "`photos/week-{SPAN}`, and in the lists for the same. An address that Beam can read, such as "
-        "`gs://BUCKET/FOLDER`, is listed and read there; `image_list` and `pair_lists` may be "
+        "`photos/week-{SPAN}`, and in the lists for the same. An address that Beam can read, such "
+        "as `gs://BUCKET/FOLDER`, is listed and read there; `image_list` and `pair_lists` may be "
         "addresses, too."
     )
     span: int | None = Field(

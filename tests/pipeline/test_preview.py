@@ -39,7 +39,8 @@ def config(tmp_path: Path) -> PipelineConfig:
 def test_pairs_are_train_pairs_of_usable_images(config: PipelineConfig) -> None:
     pairs = preview.train_pairs(config, 3)
     assert [label for label, _, _ in pairs] == [1, 1, 1, 0, 0, 0]
-    for label, first, second in pairs:
+    for label, *files in pairs:
+        first, second = map(Path, files)
         assert (first.parent == second.parent) == bool(label)
         assert first != second
         assert "3.png" not in (first.name, second.name)
@@ -48,7 +49,7 @@ def test_pairs_are_train_pairs_of_usable_images(config: PipelineConfig) -> None:
 def test_the_first_version_is_the_image_and_the_others_are_augmented(
     config: PipelineConfig,
 ) -> None:
-    file = Path(config.data.images) / "p2" / "0.png"
+    file = f"{config.data.images}/p2/0.png"
     versions = preview.augmented(config, [file, file])
     assert versions.shape == (6, 2, 8, 8, 1)
     assert (versions[0] == 80).all()
@@ -62,7 +63,7 @@ def test_the_first_version_is_the_image_and_the_others_are_augmented(
 def test_both_of_a_pair_change_alike_when_the_config_says_so(config: PipelineConfig) -> None:
     alike = OFF.model_copy(update={"same_for_pair": True})
     training = config.training.model_copy(update={"augmentation": alike})
-    file = Path(config.data.images) / "p2" / "0.png"
+    file = f"{config.data.images}/p2/0.png"
     versions = preview.augmented(config.model_copy(update={"training": training}), [file, file])
     np.testing.assert_array_equal(versions[:, 0], versions[:, 1])
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from apache_beam.io.gcp import gcsio
 from bucket_server import Bucket, served
 from tfx.types import standard_artifacts
 
@@ -27,9 +28,8 @@ def bucket(monkeypatch):
     bucket = Bucket()
     with served(bucket) as address:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
-        # Nobody is asked who we are.
-        monkeypatch.setenv("NO_GCE_CHECK", "true")
-        monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+        # Nobody is asked who we are, which takes 20 seconds where there is no answer.
+        monkeypatch.setattr(gcsio.auth, "get_service_credentials", lambda options: None)
         yield bucket
 
 
