@@ -32,6 +32,11 @@ def bucket_of(address: str) -> str:
     return SCHEME + address.removeprefix(SCHEME).partition("/")[0]
 
 
+def is_mounted(address: str) -> bool | None:
+    """Whether the bucket of a ``gs://`` address is a folder here; None of anything else."""
+    return os.path.isdir(mounted(bucket_of(address))) if address.startswith(SCHEME) else None
+
+
 def check_mount(address: str) -> None:
     """Refuses the address of a bucket that is no folder here.
 
@@ -39,7 +44,7 @@ def check_mount(address: str) -> None:
       FileNotFoundError: The bucket is not mounted.
     """
     bucket = bucket_of(address)
-    if not os.path.isdir(mounted(bucket)):
+    if not is_mounted(bucket):
         raise FileNotFoundError(
             f"artifacts lie in {bucket}, and {mounted(bucket)} is not there: mount the bucket with "
             f"Cloud Storage FUSE (Vertex AI does), or set {BUCKETS_VARIABLE} to where buckets are"

@@ -22,7 +22,7 @@ from components.pair_example_gen.sources import attribute_names
 from components.section import Section
 from components.storage import is_address
 from components.trainer.config import TrainingConfig
-from pipeline.buckets import mounted
+from pipeline.buckets import is_mounted, mounted
 from pipeline.config import ConfigError, EvaluationConfig, PipelineConfig, absolute
 from pipeline.evaluation import build_eval_config
 from pipeline.spans import PLACEHOLDER
@@ -71,6 +71,8 @@ class Parameter:
                 raise self.refused(value, "it is empty")
             if PLACEHOLDER in str(value):
                 raise self.refused(value, f"{PLACEHOLDER} was looked up when this was compiled")
+            if is_mounted(str(value)) is False:
+                return str(value)  # which Beam reads
             try:
                 return str(absolute(mounted(str(value))))
             except ConfigError as error:

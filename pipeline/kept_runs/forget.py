@@ -230,5 +230,5 @@ def _is_there(folder: str) -> bool:
 def _content(path: str) -> bytes:
     try:
         return read_stored(path) if is_address(path) else Path(path).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return b""

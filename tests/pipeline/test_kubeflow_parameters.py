@@ -182,12 +182,20 @@ def test_thresholds_come_to_the_evaluator(spec: dict[str, Any]) -> None:
 
 
 def test_the_report_is_told_of_all_that_was_submitted(
-    spec: dict[str, Any], shared_tree: dict[str, Any]
+    spec: dict[str, Any],
+    shared_tree: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "photos").mkdir()
+    monkeypatch.setenv("FACEAUTH_BUCKETS", str(tmp_path))
     submitted = {"epochs": 3, "images": "gs://photos/may", "thresholds": json.dumps(BOUNDS)}
     told = json.loads(merged(given(spec, "Report", **submitted))["run_config"])
     assert told["training"]["epochs"] == 3
-    assert told["data"]["images"] == "/gcs/photos/may"
+    assert told["data"]["images"] == f"{tmp_path}/photos/may"
+    # A bucket that no pod has as a folder is read by Beam.
+    elsewhere = merged(given(spec, "Report", images="gs://others/may"))["run_config"]
+    assert json.loads(elsewhere)["data"]["images"] == "gs://others/may"
     assert told["data"]["image_list"] == shared_tree["data"]["image_list"]
     assert [each["metric"] for each in told["evaluation"]["thresholds"]] == ["auc", "eer"]
 
