@@ -51,10 +51,11 @@ def check_address(address: str) -> None:
 
     try:
         FileSystems.get_filesystem(address)
-    except ValueError as error:
+    # Where a package is missing, newer Beams raise their own error.
+    except (ValueError, OSError) as error:
         known = sorted({each.scheme() for each in FileSystem.get_all_subclasses()} - {None, "file"})
         if address.partition("://")[0] in known:
-            raise ValueError(f"Beam cannot read there: {error}") from None
+            raise ValueError(f"Beam cannot read there: {_reason(error)}") from None
         raise ValueError(
             f"Beam has no file system for it here; it has {', '.join(f'{one}://' for one in known)}"
         ) from None
