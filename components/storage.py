@@ -5,11 +5,10 @@ imported when the first address is looked at.
 """
 
 import errno
-import io
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, TextIO
+from typing import Any, Final, NamedTuple
 
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -87,37 +86,18 @@ def read_stored(address: str, most: int = -1) -> bytes:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), address) from None
 
 
-def open_stored(address: str, encoding: str, newline: str | None = None) -> TextIO:
-    """A file to read as text, from memory.
-
-    Raises:
-      FileNotFoundError: There is no such file.
-      StorageError: The store cannot be reached, or refuses.
-    """
-    return io.TextIOWrapper(io.BytesIO(read_stored(address)), encoding=encoding, newline=newline)
-
-
-def lists_whole_trees(folder: str) -> bool:
-    """Whether ``files_below`` can be asked: HDFS lists one folder at a time."""
-    from apache_beam.io.filesystems import FileSystems
-
-    store: Any = FileSystems.get_filesystem(folder)
-    return not store.has_dirs()
-
-
 def files_below(folder: str) -> Iterator[StoredFile]:
     """The files below a folder, at any depth, in no order.
 
     Raises:
-      StorageError: The store cannot be reached, refuses, or lists one folder at a time (HDFS).
+      StorageError: The store cannot be reached, refuses, or lists one folder at a time.
     """
     from apache_beam.io.filesystems import FileSystems
 
     below = folder.rstrip("/") + "/"
-    if not lists_whole_trees(below):
-        raise StorageError(
-            folder, "Beam lists its folders one at a time only; name the files in data.image_list"
-        )
+    store: Any = FileSystems.get_filesystem(below)
+    if store.has_dirs():
+        raise StorageError(folder, "Beam lists its folders one at a time only; mount or copy it")
     # What "*" and "[" mean in a pattern is meant for those who write patterns.
     pattern = "".join(f"[{each}]" if each in "*?[" else each for each in below)
     try:
@@ -130,23 +110,6 @@ def files_below(folder: str) -> Iterator[StoredFile]:
             yield StoredFile(
                 each.path[len(below) :], each.size_in_bytes, each.last_updated_in_seconds
             )
-
-
-def stored_file(address: str) -> StoredFile | None:
-    """What the store says of a file; None if there is none.
-
-    Raises:
-      StorageError: The store cannot be reached, or refuses.
-    """
-    from apache_beam.io.filesystems import FileSystems
-
-    try:
-        [found] = FileSystems.match([address])
-    except Exception as error:
-        raise StorageError(address, _reason(error)) from error
-    for each in found.metadata_list:
-        return StoredFile("", each.size_in_bytes, each.last_updated_in_seconds)
-    return None
 
 
 def _exists(address: str) -> bool:

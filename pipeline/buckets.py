@@ -32,9 +32,9 @@ def bucket_of(address: str) -> str:
     return SCHEME + address.removeprefix(SCHEME).partition("/")[0]
 
 
-def is_mounted(address: str) -> bool | None:
-    """Whether the bucket of a ``gs://`` address is a folder here; None of anything else."""
-    return os.path.isdir(mounted(bucket_of(address))) if address.startswith(SCHEME) else None
+def is_mounted(address: str) -> bool:
+    """Whether the bucket of a ``gs://`` address is a folder here."""
+    return os.path.isdir(mounted(bucket_of(address)))
 
 
 def check_mount(address: str) -> None:

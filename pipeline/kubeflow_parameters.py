@@ -22,7 +22,7 @@ from components.pair_example_gen.sources import attribute_names
 from components.section import Section
 from components.storage import is_address
 from components.trainer.config import TrainingConfig
-from pipeline.buckets import is_mounted, mounted
+from pipeline.buckets import SCHEME, is_mounted, mounted
 from pipeline.config import ConfigError, EvaluationConfig, PipelineConfig, absolute
 from pipeline.evaluation import build_eval_config
 from pipeline.spans import PLACEHOLDER
@@ -71,7 +71,7 @@ class Parameter:
                 raise self.refused(value, "it is empty")
             if PLACEHOLDER in str(value):
                 raise self.refused(value, f"{PLACEHOLDER} was looked up when this was compiled")
-            if is_mounted(str(value)) is False:
+            if str(value).startswith(SCHEME) and not is_mounted(str(value)):
                 return str(value)  # which Beam reads
             try:
                 return str(absolute(mounted(str(value))))
@@ -269,7 +269,6 @@ def _said(error: ValidationError) -> str:
 
 def _check_folder(data: DataConfig, given: Iterable[tuple[Parameter, Any]]) -> None:
     for parameter, value in given:
-        if parameter is not IMAGES or is_address(data.images):
-            continue
-        if not Path(data.images).is_dir():
+        here = not is_address(data.images)
+        if parameter is IMAGES and here and not Path(data.images).is_dir():
             raise parameter.refused(value, f"{data.images} is not a folder in this container")

@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from components.storage import files_below, is_address
@@ -46,15 +45,12 @@ def with_span(data: Mapping[str, Any]) -> dict[str, Any]:
                     f"data.{key} is {value}, and data.images has no {PLACEHOLDER}: {images}"
                 )
         return dict(data)
-    scheme, _, rest = images.rpartition("://") if is_address(images) else ("", "", images)
-    parts = Path(rest).parts
-    place = next(index for index, part in enumerate(parts) if PLACEHOLDER in part)
-    folder = f"{scheme}://{'/'.join(parts[:place])}" if scheme else str(Path(*parts[:place]))
-    pattern = re.escape(parts[place])
-    pattern = pattern.replace(re.escape(PLACEHOLDER), r"(\d+)", 1)
-    if PLACEHOLDER in "/".join(parts[place + 1 :]) or re.escape(PLACEHOLDER) in pattern:
+    if images.count(PLACEHOLDER) > 1:
         raise SpanError(f"data.images has {PLACEHOLDER} twice: {images}; leave one")
-    found = _spans(folder, parts[place], pattern)
+    at = images.rindex("/", 0, images.index(PLACEHOLDER))
+    folder, below = images[:at] or "/", images[at + 1 :]
+    name = below.partition("/")[0]
+    found = _spans(folder, name, re.escape(name).replace(re.escape(PLACEHOLDER), r"(\d+)"))
     number = max(found) if wanted is None else wanted
     if number not in found:
         known = ", ".join(map(str, sorted(found)[-5:]))
@@ -69,7 +65,6 @@ def with_span(data: Mapping[str, Any]) -> dict[str, Any]:
             f"with paths below {folder}"
         )
     taken = sorted(each for each in found if each <= number)[-count:]
-    below = "/".join(parts[place:])
     folders = [_filled(below, found[each]) for each in taken]
     return {**data, "images": folder, "span": number, "span_folders": folders}
 

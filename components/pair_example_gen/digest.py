@@ -9,16 +9,8 @@ from pathlib import Path
 from components import features
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
-from components.pair_example_gen.sources import read_images
-from components.storage import (
-    StorageError,
-    StoredFile,
-    files_below,
-    is_address,
-    lists_whole_trees,
-    read_stored,
-    stored_file,
-)
+from components.pair_example_gen.sources import read_images, stored_files
+from components.storage import StoredFile, is_address, read_stored
 
 _SIZE = hashlib.sha256().digest_size
 
@@ -40,9 +32,14 @@ def fingerprint(config: DataConfig) -> str:
         lists.insert(0, config.image_list)
     for path in lists:
         digest.update(_list_digest(path))
-    image_ids = sorted(image.image_id for image in read_images(config).images)
-    contents = _stored if is_address(config.images) else _contents
-    for image_id, content in zip(image_ids, contents(config.images, image_ids), strict=True):
+    stored = stored_files(config)
+    image_ids = sorted(image.image_id for image in read_images(config, stored).images)
+    contents = (
+        _contents(config.images, image_ids)
+        if stored is None
+        else (_metadata_digest(stored.get(image_id)) for image_id in image_ids)
+    )
+    for image_id, content in zip(image_ids, contents, strict=True):
         digest.update(image_id.encode() + b"\0" + content)
     return digest.hexdigest()
 
@@ -61,22 +58,6 @@ def _contents(root: str, image_ids: Iterable[str]) -> Iterator[bytes]:
     with ThreadPoolExecutor(max_workers=4) as pool:
         paths = (Path(root, image_id) for image_id in image_ids)
         yield from pool.map(_file_digest, paths, chunksize=256)
-
-
-def _stored(root: str, image_ids: Iterable[str]) -> Iterator[bytes]:
-    try:
-        if lists_whole_trees(root):
-            found = {file.name: file for file in files_below(root)}
-            yield from (_metadata_digest(found.get(image_id)) for image_id in image_ids)
-            return
-        with ThreadPoolExecutor(max_workers=16) as pool:
-            below = root.rstrip("/")
-            yield from pool.map(
-                _metadata_digest,
-                pool.map(stored_file, (f"{below}/{image_id}" for image_id in image_ids)),
-            )
-    except StorageError as error:
-        raise DataError(f"data.images: {root} cannot be listed: {error.strerror}") from error
 
 
 def _metadata_digest(file: StoredFile | None) -> bytes:

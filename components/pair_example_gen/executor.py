@@ -152,20 +152,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
 
 
-def _in_order(
-    pool: ThreadPoolExecutor,
-    read: Callable[[str], image_files.Found],
-    paths: Sequence[str],
-    ahead: int,
+def _fetched(
+    read: Callable[[str], image_files.Found], paths: Sequence[str]
 ) -> Iterator[image_files.Found]:
-    """``pool.map``, with no more than so many files read and waiting."""
-    waiting = collections.deque(pool.submit(read, path) for path in paths[:ahead])
-    for path in paths[ahead:]:
-        found = waiting.popleft().result()
-        waiting.append(pool.submit(read, path))
-        yield found
-    for each in waiting:
-        yield each.result()
+    """``map`` side by side, since reading mostly waits; so many files at most are held."""
+    with ThreadPoolExecutor(_FETCHED_AT_A_TIME) as pool:
+        waiting = collections.deque(pool.submit(read, path) for path in paths[:_FETCHED_AT_A_TIME])
+        for path in paths[_FETCHED_AT_A_TIME:]:
+            found = waiting.popleft().result()
+            waiting.append(pool.submit(read, path))
+            yield found
+        for each in waiting:
+            yield each.result()
 
 
 class WriteImages(beam.DoFn):
@@ -213,10 +211,7 @@ class WriteImages(beam.DoFn):
     def _examples(self, images: Sequence[Image], report: dict[str, Any]) -> Iterator[bytes]:
         paths = [os.path.join(self._root, image.image_id) for image in images]
         if is_address(self._root):
-            # Fetching waits, mostly.
-            with ThreadPoolExecutor(_FETCHED_AT_A_TIME) as pool:
-                read = _in_order(pool, self._read_file, paths, _FETCHED_AT_A_TIME)
-                yield from self._written(images, read, report)
+            yield from self._written(images, _fetched(self._read_file, paths), report)
             return
         if self._config.align == "none":
             yield from self._written(images, map(self._read_file, paths), report)

@@ -5,7 +5,7 @@ Standard library only, so that a pipeline can be defined without waiting for num
 
 import os
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from components import features
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.tables import read_rows
-from components.storage import StorageError, files_below, is_address
+from components.storage import StorageError, StoredFile, files_below, is_address
 from serving.names import one_name
 
 UNKNOWN = "unknown"  # An attribute that the image list leaves empty.
@@ -69,8 +69,31 @@ class ImageTable:
     unusable: tuple[tuple[str, str, str], ...] = ()
 
 
-def read_images(config: DataConfig) -> ImageTable:
+def stored_files(config: DataConfig) -> dict[str, StoredFile] | None:
+    """What lies below ``data.images``, in the spans wanted, by path; None of a local folder.
+
+    Raises:
+      DataError: The address cannot be listed.
+    """
+    if not is_address(config.images):
+        return None
+    found = {}
+    for span in config.span_folders or ("",):
+        folder = f"{config.images.rstrip('/')}/{span}".rstrip("/")
+        try:
+            for file in files_below(folder):
+                found[f"{span}/{file.name}".lstrip("/")] = file
+        except StorageError as error:
+            raise DataError(f"data.images: {folder} cannot be listed: {error.strerror}") from error
+    return found
+
+
+def read_images(config: DataConfig, stored: Mapping[str, StoredFile] | None = None) -> ImageTable:
     """Lists the images of a data set.
+
+    Args:
+      config: Names it.
+      stored: From ``stored_files``, where they were asked for already.
 
     Raises:
       DataError: The root or the list is missing, empty or inconsistent.
@@ -84,7 +107,9 @@ def read_images(config: DataConfig) -> ImageTable:
     if config.image_list is not None:
         table = _from_list(config.image_list, need_split=config.split == "given")
         return _in_spans(table, config)
-    return _from_folders(root, config.span_folders or ("",))
+    if stored is None:
+        stored = stored_files(config)
+    return _from_folders(root, config.span_folders or ("",), stored)
 
 
 def attribute_names(config: DataConfig) -> list[str]:
@@ -113,20 +138,22 @@ def _in_spans(table: ImageTable, config: DataConfig) -> ImageTable:
     return replace(table, images=images)
 
 
-def _from_folders(root: str, spans: Iterable[str]) -> ImageTable:
+def _from_folders(root: str, spans: Sequence[str], stored: Iterable[str] | None) -> ImageTable:
     """What is in a folder an identity, in each of some folders below the root."""
     loose, ignored, images = [], 0, []
     unusable: list[tuple[str, str, str]] = []
-    for span in spans:
-        below = tuple(span.split("/")) if span else ()
-        walk = _listed if is_address(root) else _walk
-        for parts in walk(root, below, unusable, len(below)):
-            if posixpath.splitext(parts[-1])[1].lower() not in _IMAGE_SUFFIXES:
-                ignored += 1
-            elif len(parts) == len(below) + 1:
-                loose.append("/".join(parts))
-            else:
-                images.append(Image("/".join(parts), parts[len(below)]))
+    depth = len(_parts(spans[0]))
+    if stored is None:
+        files = (parts for span in spans for parts in _walk(root, _parts(span), unusable, depth))
+    else:
+        files = (parts for parts in map(_parts, stored) if _is_visible(parts[depth:]))
+    for parts in files:
+        if posixpath.splitext(parts[-1])[1].lower() not in _IMAGE_SUFFIXES:
+            ignored += 1
+        elif len(parts) == depth + 1:
+            loose.append("/".join(parts))
+        else:
+            images.append(Image("/".join(parts), parts[depth]))
     if loose:
         raise DataError(
             f"{len(loose)} images, the first of them {loose[0]!r}, lie directly in {root}; move "
@@ -198,19 +225,12 @@ def _walk(
             yield parts
 
 
-def _listed(
-    root: str, below: tuple[str, ...], unusable: list[tuple[str, str, str]], depth: int
-) -> Iterator[tuple[str, ...]]:
-    """``_walk`` at an address, by one listing."""
-    folder = "/".join((root.rstrip("/"), *below))
-    try:
-        names = [file.name for file in files_below(folder)]
-    except StorageError as error:
-        raise DataError(f"data.images: {folder} cannot be listed: {error.strerror}") from error
-    for name in names:
-        parts = tuple(name.split("/"))
-        if not any(part.startswith(".") for part in parts):
-            yield (*below, *parts)
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(path.split("/")) if path else ()
+
+
+def _is_visible(parts: Iterable[str]) -> bool:
+    return not any(part.startswith(".") for part in parts)
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

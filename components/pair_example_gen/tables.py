@@ -1,11 +1,12 @@
 """Reads the rows of a CSV or tab-separated list, with errors that say where."""
 
 import csv
+import io
 from collections.abc import Iterator
 from typing import TextIO
 
 from components.pair_example_gen.errors import DataError
-from components.storage import is_address, open_stored
+from components.storage import is_address, read_stored
 
 
 def read_rows(path: str, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
@@ -30,5 +31,6 @@ def read_rows(path: str, *, delimiter: str = ",") -> Iterator[tuple[int, list[st
 
 def _opened(path: str) -> TextIO:
     if is_address(path):
-        return open_stored(path, encoding="utf-8-sig", newline="")
+        content = io.BytesIO(read_stored(path))
+        return io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
     return open(path, encoding="utf-8-sig", newline="")

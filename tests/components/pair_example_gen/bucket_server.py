@@ -19,6 +19,7 @@ class Bucket:
         self.updated: dict[str, str] = {}
         self.forbidden: set[str] = set()
         self.fetched: list[str] = []
+        self.listed: list[str] = []
 
     def put(self, name: str, content: bytes, updated: str = "2026-11-01T10:00:00.000Z") -> None:
         """Adds or replaces an object."""
@@ -51,6 +52,7 @@ def served(bucket: Bucket) -> Iterator[str]:
                 self._answer(404, b"{}")
             elif not name:
                 prefix = parse_qs(place.query).get("prefix", [""])[0]
+                bucket.listed.append(prefix)
                 items = [
                     bucket.described(each) for each in bucket.objects if each.startswith(prefix)
                 ]

@@ -77,6 +77,7 @@ def test_the_artifacts_of_a_bucket_are_those_of_the_same_folder(faces, tmp_path)
 def test_the_fingerprint_is_of_sizes_and_times_and_fetches_no_image(faces, bucket):
     before = fingerprint(config(ROOT))
     assert bucket.fetched == []
+    assert bucket.listed == ["faces/"]
     assert fingerprint(config(ROOT)) == before
     bucket.put("faces/p1/0.jpg", bucket.objects["faces/p1/0.jpg"], "2026-11-02T10:00:00.000Z")
     later = fingerprint(config(ROOT))
