@@ -79,10 +79,11 @@ def stored_files(config: DataConfig) -> dict[str, StoredFile] | None:
         return None
     found = {}
     for span in config.span_folders or ("",):
-        folder = f"{config.images.rstrip('/')}/{span}".rstrip("/")
+        below = f"{span}/" if span else ""
+        folder = f"{config.images.rstrip('/')}/{below}".rstrip("/")
         try:
             for file in files_below(folder):
-                found[f"{span}/{file.name}".lstrip("/")] = file
+                found[below + file.name] = file
         except StorageError as error:
             raise DataError(f"data.images: {folder} cannot be listed: {error.strerror}") from error
     return found
