@@ -1,5 +1,6 @@
 """Reading a run's artifacts: where a model and a split lie, rows by the batch, images by id."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,8 +38,10 @@ def split_files(folder: str | Path) -> list[str]:
     Raises:
       ValueError: There is none.
     """
-    path = Path(folder)
-    files = sorted(str(each) for each in path.iterdir() if each.is_file()) if path.is_dir() else []
+    from tfx.dsl.io import fileio
+
+    _, _, names = next(iter(fileio.walk(str(folder))), ("", [], []))
+    files = sorted(os.path.join(folder, os.fsdecode(name)) for name in names)
     if not files:
         raise ValueError(
             f"{folder} holds no TFRecord file: the split is empty, or what writes it has to run "

@@ -1,13 +1,14 @@
 """Files at addresses: object stores and whatever else Beam's ``FileSystems`` knows.
 
-Paths of this machine go through Python's own functions; only what has a scheme comes here. Beam is
-imported when the first address is looked at.
+Paths of this machine go through Python's own functions. Beam is imported when the first address is
+looked at.
 """
 
 import errno
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -84,6 +85,17 @@ def read_stored(address: str, most: int = -1) -> bytes:
         if _exists(address):
             raise StorageError(address, _reason(error)) from error
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), address) from None
+
+
+def read_file(folder: str, name: str) -> bytes:
+    """The content of a file of an artifact, in a folder or at an address.
+
+    Raises:
+      OSError: There is no such file, or it cannot be read.
+    """
+    if is_address(folder):
+        return read_stored(f"{folder.rstrip('/')}/{name}")
+    return Path(folder, name).read_bytes()
 
 
 def files_below(folder: str) -> Iterator[StoredFile]:

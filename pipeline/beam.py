@@ -10,6 +10,20 @@ from components.section import Section
 _ADDRESS: Final = r"^[^\s:/]+:\d+$"
 # Beam would otherwise build a source distribution of tfx for the workers, which have it.
 _NOTHING_BUILT: Final = "--sdk_container_image=local"
+_TAKEN_BY: Final = {
+    "job_endpoint": ("flink", "spark"),
+    "worker_pool": ("flink", "spark"),
+    "image": ("flink", "spark", "dataflow"),
+    "project": ("dataflow",),
+    "region": ("dataflow",),
+    "temp_location": ("dataflow",),
+}
+_WHAT_DATAFLOW_NEEDS: Final = {
+    "project": "the Google Cloud project that pays",
+    "region": "where it runs, such as europe-west4",
+    "temp_location": "where it keeps its own files, gs://BUCKET/FOLDER",
+    "image": "the container that workers are started from; make image builds one",
+}
 
 
 class BeamConfig(Section):
@@ -17,19 +31,21 @@ class BeamConfig(Section):
     Evaluator) are worked on. A name instead of the section, such as `beam: flink`, takes the preset
     of that name from `pipeline/configs/beam/`.
 
-    Workers beyond this process need the folders of the data and of the runs under the same paths.
+    Workers of `flink` and `spark` need the folders of the data and of the runs under the same
+    paths, or both at addresses; those of `dataflow` see addresses alone.
     """
 
-    runner: Literal["direct", "flink", "spark"] = Field(
+    runner: Literal["direct", "flink", "spark", "dataflow"] = Field(
         "direct",
         description="`direct`: the component's own process, or processes that it starts. `flink`, "
-        "`spark`: a cluster behind Beam's job server for it.",
+        "`spark`: a cluster behind Beam's job server for it. `dataflow`: Google's service.",
     )
     workers: int | None = Field(
         None,
         ge=1,
         description="Of `direct`: processes; without, all is done in the component's own, which is "
-        "fastest on one machine. Of `flink`: tasks at a time; without, what the cluster says.",
+        "fastest on one machine. Of `flink`: tasks at a time; without, what the cluster says. Of "
+        "`dataflow`: the most machines; without, what the service takes.",
     )
     job_endpoint: str | None = Field(
         None, pattern=_ADDRESS, description="Host and port of Beam's job server."
@@ -43,18 +59,42 @@ class BeamConfig(Section):
     image: str | None = Field(
         None,
         min_length=1,
-        description="The container that the cluster starts workers from; `make image` builds one.",
+        description="The container that workers are started from; `make image` builds one.",
+    )
+    project: str | None = Field(
+        None, pattern=r"^[a-z][a-z0-9.:-]+$", description="Google Cloud's project, of `dataflow`."
+    )
+    region: str | None = Field(
+        None,
+        pattern=r"^[a-z]+-[a-z]+[0-9]+$",
+        description="Where `dataflow` runs, such as `europe-west4`: where the bucket is.",
+    )
+    temp_location: str | None = Field(
+        None,
+        pattern=r"^gs://[a-z0-9][a-z0-9._-]+(/.*)?$",
+        description="Where `dataflow` keeps its own files, `gs://BUCKET/FOLDER`.",
     )
 
     @model_validator(mode="after")
     def _runner_takes_them(self) -> "BeamConfig":
+        for key, runners in _TAKEN_BY.items():
+            if getattr(self, key) is not None and self.runner not in runners:
+                raise ValueError(
+                    f"runner {self.runner} takes no {key}, which is for {' and '.join(runners)}; "
+                    "remove it, or set beam.runner"
+                )
+        if self.runner == "dataflow":
+            missing = [
+                key
+                for key in ("project", "region", "temp_location", "image")
+                if getattr(self, key) is None
+            ]
+            if missing:
+                raise ValueError(
+                    f"runner dataflow needs {missing[0]}: {_WHAT_DATAFLOW_NEEDS[missing[0]]}"
+                )
+            return self
         if self.runner == "direct":
-            for key in ("job_endpoint", "worker_pool", "image"):
-                if getattr(self, key) is not None:
-                    raise ValueError(
-                        f"runner direct takes no {key}, which is for flink and spark; remove it, "
-                        "or set beam.runner"
-                    )
             return self
         if self.job_endpoint is None:
             raise ValueError(
@@ -83,6 +123,17 @@ class BeamConfig(Section):
                     "--direct_running_mode=multi_processing",
                     f"--direct_num_workers={self.workers}",
                 ]
+            return found
+        if self.runner == "dataflow":
+            found = [
+                "--runner=DataflowRunner",
+                f"--project={self.project}",
+                f"--region={self.region}",
+                f"--temp_location={self.temp_location}",
+                f"--sdk_container_image={self.image}",
+            ]
+            if self.workers is not None:
+                found.append(f"--max_num_workers={self.workers}")
             return found
         found = ["--runner=PortableRunner", f"--job_endpoint={self.job_endpoint}"]
         if self.image is not None:

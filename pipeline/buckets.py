@@ -37,15 +37,21 @@ def is_mounted(address: str) -> bool:
     return os.path.isdir(mounted(bucket_of(address)))
 
 
-def check_mount(address: str) -> None:
-    """Refuses the address of a bucket that is no folder here.
+def check_mount(path: str) -> None:
+    """Refuses a path in a bucket that is not mounted.
 
     Raises:
-      FileNotFoundError: The bucket is not mounted.
+      FileNotFoundError: The path is below the folder of buckets, and its bucket is not there.
     """
-    bucket = bucket_of(address)
-    if not is_mounted(bucket):
+    address = address_of(path)
+    if address != path and not is_mounted(address):
         raise FileNotFoundError(
-            f"artifacts lie in {bucket}, and {mounted(bucket)} is not there: mount the bucket with "
-            f"Cloud Storage FUSE (Vertex AI does), or set {BUCKETS_VARIABLE} to where buckets are"
+            f"models go to {path}, and {mounted(bucket_of(address))} is not there: mount the "
+            f"bucket with Cloud Storage FUSE (Vertex AI does), or set {BUCKETS_VARIABLE} to where "
+            "buckets are"
         )
+
+
+def as_folder(address: str) -> str:
+    """The path of a ``gs://`` address whose bucket is mounted; of anything else, itself."""
+    return mounted(address) if is_mounted(address) else address

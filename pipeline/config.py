@@ -246,6 +246,13 @@ class PipelineConfig(Section):
         description="Where runs leave artifacts, metadata and logs; a relative path starts at the "
         "project's folder.",
     )
+    pipeline_root: str | None = Field(
+        None,
+        pattern=r"^gs://[a-z0-9][a-z0-9._-]+(/.*)?$",
+        description="An address, `gs://BUCKET/FOLDER`, in which artifacts go to a folder of the "
+        "pipeline's name, instead of to `artifacts` below `runs_dir`. Metadata, logs and a copy of "
+        "the report stay in `runs_dir`.",
+    )
     keep_runs: int | None = Field(
         None,
         ge=1,
@@ -295,6 +302,33 @@ class PipelineConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _workers_see_them(self) -> "PipelineConfig":
+        if self.beam.runner != "dataflow":
+            return self
+        if not is_address(self.data.images):
+            raise ValueError(
+                f"beam.runner is dataflow, whose workers see no folder of this machine, and "
+                f"data.images is {self.data.images}; copy the photos into a bucket and give "
+                "gs://BUCKET/FOLDER"
+            )
+        if self.pipeline_root is None and self.kubeflow is None:
+            raise ValueError(
+                "beam.runner is dataflow, whose workers see no folder of this machine, and "
+                "artifacts go to runs_dir; set pipeline_root: gs://BUCKET/FOLDER"
+            )
+        return self
+
+    @field_validator("pipeline_root", mode="before")
+    @classmethod
+    def _is_read_by_all(cls, root: Any) -> Any:
+        if isinstance(root, str) and not root.startswith("gs://"):
+            raise ValueError(
+                "an address that TensorFlow and Beam both know begins with gs://; for a folder of "
+                "this machine, or a mounted one, set runs_dir"
+            )
+        return root
+
+    @model_validator(mode="after")
     def _network_fits(self) -> "PipelineConfig":
         training = self.training
         side = training.input_size or training.resize or self.image.size
@@ -327,9 +361,16 @@ class PipelineConfig(Section):
         return Path(self.runs_dir) / self.name
 
     @property
-    def pipeline_root(self) -> Path:
-        """Where artifacts go."""
-        return self.root / ARTIFACTS
+    def artifacts(self) -> str:
+        """Where artifacts go: a folder, or an address."""
+        if self.pipeline_root is None:
+            return str(self.root / ARTIFACTS)
+        return f"{self.pipeline_root.rstrip('/')}/{self.name}"
+
+    @property
+    def kept(self) -> str:
+        """Where that goes which is kept from run to run: a folder, or an address."""
+        return str(self.root) if self.pipeline_root is None else self.artifacts
 
     @property
     def metadata_path(self) -> Path:

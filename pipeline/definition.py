@@ -263,7 +263,7 @@ def _pipeline(
         store = metadata.sqlite_metadata_connection_config(str(metadata_path))
     return Pipeline(
         pipeline_name=config.name,
-        pipeline_root=root or str(config.pipeline_root),
+        pipeline_root=root or config.artifacts,
         components=nodes,
         enable_cache=True,
         metadata_connection_config=store,
@@ -289,15 +289,19 @@ def create_pipeline(
     Args:
       config: All that a run depends on.
       metadata_path: SQLite file of ML Metadata; None where the orchestrator has its own.
-      pipeline_root: Where artifacts go; None takes the config's folder.
+      pipeline_root: Where artifacts go; None takes the config's.
       baseline_uri: Folder of the Model artifact to compare with, where the orchestrator cannot look
         up the last blessed one.
       resolve_baseline: Look up the last blessed model in ML Metadata.
     """
     nodes, columns = _Nodes(), attribute_names(config.data)
-    kept = f"{pipeline_root or config.root}/{KEPT_FACES}"
+    kept = pipeline_root or config.kept
     faces = nodes.add(
-        PairExampleGen(config.data.model_dump_json(), fingerprint(config.data), kept_faces=kept)
+        PairExampleGen(
+            config.data.model_dump_json(),
+            fingerprint(config.data),
+            kept_faces=f"{kept}/{KEPT_FACES}",
+        )
     )
     images, pairs = faces.outputs["images"], faces.outputs["pairs"]
     image_check = _check_data(nodes, "images", images, config, columns, resolve_baseline)
@@ -329,7 +333,7 @@ def create_pipeline(
             model,
             baseline_model=baseline,
             scoring=config.scoring,
-            kept_embeddings=f"{pipeline_root or config.root}/{KEPT_EMBEDDINGS}",
+            kept_embeddings=f"{kept}/{KEPT_EMBEDDINGS}",
         )
     )
     scored = scorer.outputs["scored_pairs"]

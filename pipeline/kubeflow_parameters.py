@@ -22,7 +22,7 @@ from components.pair_example_gen.sources import attribute_names
 from components.section import Section
 from components.storage import is_address
 from components.trainer.config import TrainingConfig
-from pipeline.buckets import SCHEME, is_mounted, mounted
+from pipeline.buckets import SCHEME, as_folder
 from pipeline.config import ConfigError, EvaluationConfig, PipelineConfig, absolute
 from pipeline.evaluation import build_eval_config
 from pipeline.spans import PLACEHOLDER
@@ -60,8 +60,12 @@ class Parameter:
             f"again with {self.wanted}"
         )
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: Any, folders: bool = True) -> Any:
         """A value as a config's file would have it.
+
+        Args:
+          value: As it was submitted.
+          folders: Whether the address of a bucket that is mounted here becomes a path.
 
         Raises:
           ConfigError: It is none.
@@ -71,10 +75,11 @@ class Parameter:
                 raise self.refused(value, "it is empty")
             if PLACEHOLDER in str(value):
                 raise self.refused(value, f"{PLACEHOLDER} was looked up when this was compiled")
-            if str(value).startswith(SCHEME) and not is_mounted(str(value)):
-                return str(value)  # which Beam reads
+            place = as_folder(str(value)) if folders else str(value)
+            if place.startswith(SCHEME):
+                return place  # which Beam reads
             try:
-                return str(absolute(mounted(str(value))))
+                return str(absolute(place))
             except ConfigError as error:
                 raise self.refused(value, str(error)) from None
         if isinstance(value, str):
@@ -127,6 +132,8 @@ _CHECKS: Final = "AnomalyGate-pairs"
 _WHOLE: Final = "config__whole"
 _EVALUATION: Final = "config__evaluation"
 _ATTRIBUTES: Final = "config__attributes"
+# Properties that say where something is kept from run to run.
+_KEPT: Final = ("kept_faces", "kept_embeddings")
 _OURS: Final = frozenset(
     (_WHOLE, _EVALUATION, _ATTRIBUTES, *(each.task_input for each in PARAMETERS))
 )
@@ -203,18 +210,24 @@ def _add_input(
     definitions.setdefault("parameters", {})[name] = {"parameterType": kind}
 
 
-def merged(values: dict[str, Any]) -> dict[str, Any]:
+def merged(values: dict[str, Any], folders: bool = True) -> dict[str, Any]:
     """A task's parameter values as its executor takes them, with what was submitted in them.
+
+    Args:
+      values: By name.
+      folders: Whether addresses of buckets that are mounted here become paths.
 
     Raises:
       ConfigError: A value cannot be used.
     """
     found = {name: value for name, value in values.items() if name not in _OURS}
+    if folders:
+        found |= {name: as_folder(found[name]) for name in _KEPT if name in found}
     given = [(each, values[each.task_input]) for each in PARAMETERS if each.task_input in values]
     if not given:
         return found
     if "data_config" in found:
-        data = _changed(DataConfig, found["data_config"], given)
+        data = _changed(DataConfig, found["data_config"], given, folders)
         _check_folder(data, given)
         found["data_config"] = data.model_dump_json()
     if "custom_config" in found:
@@ -234,14 +247,17 @@ def merged(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _changed(
-    section: type[_AnySection], text: str, given: Iterable[tuple[Parameter, Any]]
+    section: type[_AnySection],
+    text: str,
+    given: Iterable[tuple[Parameter, Any]],
+    folders: bool = True,
 ) -> _AnySection:
     """A section, or the whole config, with what was submitted; one by one, to know which is bad."""
     changed = section.model_validate_json(text, strict=True)
     for parameter, value in given:
         tree = changed.model_dump(mode="json")
         node = tree[parameter.section] if section is PipelineConfig else tree
-        node[parameter.key] = parameter.read(value)
+        node[parameter.key] = parameter.read(value, folders)
         try:
             changed = section.model_validate_json(json.dumps(tree), strict=True)
         except ValidationError as error:

@@ -55,7 +55,7 @@ def compile_pipeline(config: PipelineConfig) -> Path:
     named = config.model_copy(update={"name": config.name.replace("_", "-")})
     pipeline = create_pipeline(
         named,
-        pipeline_root=mounted(config.kubeflow.pipeline_root),
+        pipeline_root=config.kubeflow.pipeline_root.rstrip("/"),
         baseline_uri=config.kubeflow.baseline,
         resolve_baseline=False,
     )

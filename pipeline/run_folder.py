@@ -5,6 +5,8 @@ from typing import Final
 METADATA: Final = "metadata.sqlite"
 # <component>/<output>/<number of the execution>
 ARTIFACTS: Final = "artifacts"
+# With artifacts at an address: which metadata they are of; the same file lies there.
+OWNER: Final = "owner.txt"
 LOGS: Final = "logs"
 REPORT: Final = "report"
 PREVIEW: Final = "preview.png"

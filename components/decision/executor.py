@@ -16,6 +16,7 @@ from components.decision.pictures import distance_histogram
 from components.decision.reference import format_reference_table, reference_sweep
 from components.decision.saved_model import write_decision
 from components.exported_model import network_of
+from components.local_copies import with_local_copies
 from components.progress import say
 from components.val_scorer.calibration_pairs import PLAIN, CalibrationPairs
 
@@ -25,6 +26,7 @@ Artifacts = dict[str, list[types.Artifact]]
 class DecisionExecutor(BaseExecutor):
     """Writes the model with its decision."""
 
+    @with_local_copies
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import apache_beam as beam
 import numpy as np
@@ -12,6 +13,7 @@ from tfx.dsl.io import fileio
 
 from components import features
 from components.exported_model import EMBED_BATCH, ExportedModel, network_digest
+from components.local_copies import local_folder
 from components.pair_scorer.kept_embeddings import KeptEmbeddings, shard_key
 from components.pair_scorer.pace import Pace
 from components.progress import say
@@ -30,9 +32,10 @@ class Models:
     """The loaded SavedModels; one instance a process, however many threads and bundles."""
 
     def __init__(self, paths: tuple[str, ...]):
-        self.models = [ExportedModel(path) for path in paths]
-        # The digest of each model's network: one network decided twice is one network.
-        self.networks = [network_digest(path) for path in paths]
+        with ExitStack() as copies:
+            folders = [copies.enter_context(local_folder(path)) for path in paths]
+            self.models = [ExportedModel(folder) for folder in folders]
+        self.networks = networks_of(paths)
 
     def embed(self, network: str, images: tf.Tensor) -> np.ndarray:
         """The embeddings under a network, float32 ``[N, D]``."""
@@ -42,6 +45,13 @@ class Models:
     def acquire(handle: shared.Shared, paths: tuple[str, ...]) -> "Models":
         """The models of this process, loaded if they are not."""
         return handle.acquire(functools.partial(Models, paths), tag="\n".join(paths))
+
+
+def networks_of(paths: tuple[str, ...]) -> list[str]:
+    """The digest of each model's network: one network decided twice is one network."""
+    with ExitStack() as copies:
+        folders = [copies.enter_context(local_folder(path)) for path in paths]
+        return [network_digest(folder) for folder in folders]
 
 
 def numbers_an_image(paths: tuple[str, ...]) -> int:

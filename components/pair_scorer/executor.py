@@ -13,10 +13,9 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.artifacts import input_files, model_folder
-from components.exported_model import network_digest
 from components.pair_example_gen.records import SUMMARY_FILE, UNFINISHED
 from components.pair_scorer.config import ScoringConfig
-from components.pair_scorer.embedding import COUNTERS
+from components.pair_scorer.embedding import COUNTERS, networks_of
 from components.pair_scorer.kept_embeddings import KeptEmbeddings
 from components.pair_scorer.scoring import score_split
 from components.tfrecords import read_tfrecords
@@ -49,7 +48,7 @@ class PairScorerExecutor(BaseBeamExecutor):
         output.span = 0
         examples_utils.set_payload_format(output, example_gen_pb2.FORMAT_TF_EXAMPLE)
         kept = KeptEmbeddings(exec_properties.get("kept_embeddings") or "")
-        kept.clean({network_digest(path) for path in paths})
+        kept.clean(set(networks_of(paths)))
         pipeline = self._make_beam_pipeline()
         for split in splits:
             score_split(

@@ -10,6 +10,7 @@ from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import standard_component_specs
 
 from components.artifacts import model_folder
+from components.local_copies import local_folder
 from components.pusher.executor import serving_dir
 from components.pusher.versions import newest_other
 
@@ -31,8 +32,7 @@ class Driver(base_driver.BaseDriver, launcher_driver.BaseDriver):
         """See the class."""
         path = model_folder(execution_info.input_dict[standard_component_specs.MODEL_KEY])
         result = driver_output_pb2.DriverOutput()
-        data_types_utils.set_metadata_value(
-            result.exec_properties[NEWEST_OTHER],
-            newest_other(serving_dir(execution_info.exec_properties), Path(path)),
-        )
+        with local_folder(path) as model:
+            newest = newest_other(serving_dir(execution_info.exec_properties), Path(model))
+        data_types_utils.set_metadata_value(result.exec_properties[NEWEST_OTHER], newest)
         return result

@@ -11,6 +11,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from components.local_copies import local_folder
 from components.pusher.versions import push
 
 # On an artifact of a model that is not pushed: where to look for what is served instead.
@@ -65,7 +66,8 @@ class Executor(executor.Executor):
         model = self.GetModelPath(input_dict)
         # First, so that making the version visible is the last thing that can go wrong.
         io_utils.copy_dir(model, pushed.uri)
-        version = push(Path(model), base, _now())
+        with local_folder(model) as folder:
+            version = push(Path(folder), base, _now())
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
         logging.info("Served as version %s", version)
 

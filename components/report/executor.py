@@ -8,6 +8,8 @@ from tfx import types
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 
+from components.local_copies import local_copies
+from components.report.lineage import artifact_rows
 from components.report.run_files import write_run_files
 
 
@@ -22,9 +24,12 @@ class ReportExecutor(BaseExecutor):
     ) -> None:
         """Runs. See ``Report`` for the inputs and outputs."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        write_run_files(
-            Path(artifact_utils.get_single_uri(output_dict["summary"])),
-            input_dict,
-            exec_properties["run_config"],
-            json.loads(exec_properties["attributes"]),
-        )
+        rows = artifact_rows(input_dict)
+        with local_copies(input_dict, output_dict):
+            write_run_files(
+                Path(artifact_utils.get_single_uri(output_dict["summary"])),
+                input_dict,
+                exec_properties["run_config"],
+                json.loads(exec_properties["attributes"]),
+                rows,
+            )

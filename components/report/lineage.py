@@ -64,13 +64,13 @@ def artifact_rows(inputs: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
 
 
 def describe(
-    config: str, inputs: Mapping[str, Sequence[Any]], folder: Path, training: Mapping[str, Any]
+    config: str, rows: list[dict[str, Any]], folder: Path, training: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The whole lineage, for the page.
 
     Args:
       config: The run's config as JSON.
-      inputs: As ``artifact_rows``.
+      rows: From ``artifact_rows``.
       folder: Of the source code.
       training: Trainer's ``training.json``.
     """
@@ -78,7 +78,7 @@ def describe(
 
     tree = json.loads(config)
     return {
-        "artifacts": artifact_rows(inputs),
+        "artifacts": rows,
         "config_digest": hashlib.sha256(config.encode()).hexdigest()[:16],
         "config": yaml.safe_dump(tree, sort_keys=False, allow_unicode=True),
         "seeds": {

@@ -27,7 +27,11 @@ _SOURCE = Path(__file__).resolve().parents[2]
 
 
 def write_run_files(
-    output: Path, inputs: Mapping[str, Sequence[Any]], run_config: str, attributes: list[str]
+    output: Path,
+    inputs: Mapping[str, Sequence[Any]],
+    run_config: str,
+    attributes: list[str],
+    rows: list[dict[str, Any]],
 ) -> None:
     """Writes ``summary.json`` and the pages into the RunSummary artifact.
 
@@ -36,6 +40,7 @@ def write_run_files(
       inputs: TFX artifacts by the input's name, as Report has them.
       run_config: The run's whole config as JSON; its section ``report`` says what to show.
       attributes: Columns of the data set.
+      rows: What the page says of the inputs, see ``lineage.artifact_rows``.
     """
     output.mkdir(parents=True, exist_ok=True)
     folders = {name: Path(artifacts[0].uri) for name, artifacts in inputs.items() if artifacts}
@@ -65,7 +70,7 @@ def write_run_files(
         decision,
         pairs,
         attributes,
-        lineage.describe(run_config, inputs, _SOURCE, training),
+        lineage.describe(run_config, rows, _SOURCE, training),
         ReportConfig.model_validate(tree.get("report", {})),
     )
     (output / "report.html").write_text(report_page(content), encoding="utf-8")

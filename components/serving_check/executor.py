@@ -16,6 +16,7 @@ from tfx.utils import io_utils
 
 from components import features
 from components.artifacts import input_files, model_folder
+from components.local_copies import with_local_copies
 from components.progress import say
 from components.serving_check.candidate import ModelRefused, ServedCandidate
 from components.serving_check.checks import check_samples, check_warmup
@@ -35,6 +36,7 @@ LOG_FILE = "server.log"
 class Executor(base_executor.BaseExecutor):
     """Blesses a candidate that answers as it did when it was trained."""
 
+    @with_local_copies
     def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],

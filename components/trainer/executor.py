@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from pathlib import Path
+import posixpath
+import tempfile
 from typing import Any
 
 from tfx import types
@@ -13,6 +14,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import json_utils
 
 from components import features
+from components.local_copies import local_copies
+from components.storage import is_address
 
 
 class SiameseTrainerExecutor(GenericExecutor):
@@ -20,6 +23,17 @@ class SiameseTrainerExecutor(GenericExecutor):
 
     ``folders``: the split folders of images and pairs; ``checkpoint_dir``: ``checkpoint_folder``.
     """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Trains, on this machine's copies of what lies at addresses."""
+        self._checkpoints = checkpoint_folder(input_dict, output_dict, exec_properties)
+        with local_copies(input_dict, output_dict):
+            super().Do(input_dict, output_dict, exec_properties)
 
     def _GetFnArgs(
         self,
@@ -29,9 +43,7 @@ class SiameseTrainerExecutor(GenericExecutor):
     ) -> fn_args_utils.FnArgs:
         fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
         fn_args.custom_config["folders"] = split_folders(input_dict)
-        fn_args.custom_config["checkpoint_dir"] = str(
-            checkpoint_folder(input_dict, output_dict, exec_properties)
-        )
+        fn_args.custom_config["checkpoint_dir"] = self._checkpoints
         return fn_args
 
 
@@ -47,8 +59,14 @@ class SiameseTunerExecutor(tuner_executor.Executor):
         """Searches, and writes the best values and those of all trials."""
         key = standard_component_specs.CUSTOM_CONFIG_KEY
         given = json_utils.loads(exec_properties[key])
-        given["folders"] = split_folders(input_dict)
-        super().Do(input_dict, output_dict, {**exec_properties, key: json_utils.dumps(given)})
+        with local_copies(input_dict, output_dict), tempfile.TemporaryDirectory() as self._trials:
+            given["folders"] = split_folders(input_dict)
+            super().Do(input_dict, output_dict, {**exec_properties, key: json_utils.dumps(given)})
+
+    def _get_tmp_dir(self) -> str:
+        # TFX's lies beside the artifacts; trials are kept in plain files.
+        folder: str = super()._get_tmp_dir()
+        return self._trials if is_address(folder) else folder
 
 
 def split_folders(input_dict: dict[str, list[types.Artifact]]) -> dict[str, dict[str, str]]:
@@ -66,7 +84,7 @@ def checkpoint_folder(
     input_dict: dict[str, list[types.Artifact]],
     output_dict: dict[str, list[types.Artifact]],
     exec_properties: dict[str, Any],
-) -> Path:
+) -> str:
     """Where a training that is stopped leaves its state.
 
     TFX removes the outputs and the temporary folders of an execution that failed, so this lies one
@@ -87,4 +105,4 @@ def checkpoint_folder(
     }
     digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
     model = artifact_utils.get_single_uri(output_dict[standard_component_specs.MODEL_KEY])
-    return Path(model).parents[1] / "checkpoints" / digest
+    return f"{posixpath.dirname(posixpath.dirname(model.rstrip('/')))}/checkpoints/{digest}"

@@ -11,6 +11,7 @@ from tfx.types import artifact_utils
 from components import features
 from components.artifacts import IMAGE_ROWS, input_files, model_folder, read_columns, read_rows
 from components.exported_model import ExportedModel
+from components.local_copies import with_local_copies
 from components.progress import say
 from components.val_scorer.calibration_pairs import score_copies
 
@@ -20,6 +21,7 @@ Artifacts = dict[str, list[types.Artifact]]
 class ValScorerExecutor(BaseExecutor):
     """Writes ``pairs.npz``."""
 
+    @with_local_copies
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:

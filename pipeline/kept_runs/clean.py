@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.config import load_config
 from pipeline.errors import CommandError
 from pipeline.kept_runs.history import History
+from pipeline.kept_runs.stored import delete
 from pipeline.launcher.lock import only_run
 from pipeline.run_folder import (
     ARTIFACTS,
@@ -70,21 +71,31 @@ def clean(root: Path, keep: int, say: Callable[[str], object], dry_run: bool = F
         if artifact.type_name in ("ModelBlessing", "PushedModel")
     }
     stay = used | blessed | in_use
-    places = {each.folder.resolve() for each in entries if each.id in stay}
+    places = {each.folder for each in entries if each.id in stay}
+    addresses = {each.uri.rstrip("/") for each in entries if each.id in stay}
     old = [each for each in entries if each.id not in stay]
     folders = [folder for folder in _artifact_folders(root) if folder.resolve() not in places]
     began = min((run.started for run in kept), default=float("inf"))
     left = [*_left_behind(root, began, stay)]
     size = sum(map(_size, [*folders, *left]))
+    stored: dict[str, int] = {}
+    stored_left: dict[str, int] = {}
+    for there in history.stored():
+        stored |= {k: v for k, v in there.folders().items() if k not in addresses}
+        stored_left |= there.left_behind(began)
+    size += sum(stored.values()) + sum(stored_left.values())
     if not dry_run:
         for path in [*folders, *left]:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for address in (*stored, *stored_left):
+            delete(address)
         history.mark_deleted(old)
         for node in history.cancel_running():
             say(f"{node}: was still said to be running, and is canceled")
     done = "would delete" if dry_run else "deleted"
     say(
-        f"{root}: {done} {len(folders)} folders of artifacts and {len(left)} logs and left-overs, "
+        f"{root}: {done} {len(folders) + len(stored)} folders of artifacts and "
+        f"{len(left) + len(stored_left)} logs and left-overs, "
         f"{size / 2**20:.1f} MiB; kept {len(kept)} of {len(runs)} runs and {len(blessed)} blessed "
         "models"
     )

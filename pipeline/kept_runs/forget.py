@@ -8,16 +8,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from components import features
+from components.local_copies import local_folder
 from components.storage import files_below, is_address, read_stored
 from pipeline.config import PipelineConfig, load_config
 from pipeline.errors import CommandError
 from pipeline.kept_runs.forgotten import FORGOTTEN, mark
 from pipeline.kept_runs.history import History
 from pipeline.kept_runs.search import files_with, pattern
+from pipeline.kept_runs.stored import delete
 from pipeline.launcher.lock import only_run
 from pipeline.run_folder import (
     ARTIFACTS,
@@ -45,6 +47,7 @@ class Part:
         photos: How many of theirs its artifacts hold.
         digests: SHA-256 of those photos.
         artifacts: Folders of artifacts of the runs that read them, without models.
+        addresses: Of such artifacts that lie at addresses.
         models: Folders of the models that were made in those runs.
         pushed: Pushed versions of those models.
     """
@@ -52,6 +55,7 @@ class Part:
     photos: int = 0
     digests: set[str] = field(default_factory=set)
     artifacts: set[Path] = field(default_factory=set)
+    addresses: set[str] = field(default_factory=set)
     models: set[str] = field(default_factory=set)
     pushed: set[str] = field(default_factory=set)
 
@@ -72,9 +76,15 @@ def run(given: argparse.Namespace) -> int:
         digests = set()
         for root in roots:
             digests |= forget(root, given.id, print)
-        left = list(files_with(runs, pattern(given.id, digests))) if runs.is_dir() else []
+        wanted = pattern(given.id, digests)
+        left: list[Path | str] = list(files_with(runs, wanted)) if runs.is_dir() else []
+        stored = [there for root in roots for there in History(root).stored()]
+        for there in stored:
+            left += there.with_(wanted)
     count = sum(1 for path in runs.rglob("*") if path.is_file())
-    print(f"searched {count:,} files below {runs} for the name and {len(digests)} digests")
+    count += sum(1 for there in stored for _ in files_below(there.root))
+    places = " and ".join([str(runs), *(there.root for there in stored)])
+    print(f"searched {count:,} files below {places} for the name and {len(digests)} digests")
     _say_of_data(config, given.id)
     if left:
         shown = "\n  ".join(map(str, left))
@@ -109,7 +119,7 @@ def forget(root: Path, identity: str, say: Callable[[str], object]) -> set[str]:
     wanted = pattern(identity, part.digests)
     named = {place for path in files_with(root, wanted) if (place := _artifact_of(root, path))}
     entries = history.artifacts()
-    models = {each.folder.resolve() for each in entries if each.type_name in _MODELS}
+    models = {each.folder for each in entries if each.type_name in _MODELS}
     folders = {
         folder
         for folder in {each.resolve() for each in part.artifacts | named}
@@ -117,18 +127,34 @@ def forget(root: Path, identity: str, say: Callable[[str], object]) -> set[str]:
     }
     for folder in folders:
         shutil.rmtree(folder)
-    history.mark_deleted(each for each in entries if each.folder.resolve() in folders)
-    if folders or part.photos:
+    addresses = _forget_stored(history, part, wanted)
+    history.mark_deleted(
+        each for each in entries if each.folder in folders or each.uri.rstrip("/") in addresses
+    )
+    if folders or addresses or part.photos:
         for path in (root / name for name in _CACHES):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         for path in root.glob(f"{ARTIFACTS}/*/{CHECKPOINTS}/*"):
             shutil.rmtree(path)
     redacted = sum(_redact(path, wanted) for path in (root / LOGS).glob("*"))
     say(
-        f"{root}: {part.photos} photos found; {len(folders)} artifacts deleted, {redacted} logs "
-        f"without the name, {len(part.models)} models marked"
+        f"{root}: {part.photos} photos found; {len(folders) + len(addresses)} artifacts deleted, "
+        f"{redacted} logs without the name, {len(part.models)} models marked"
     )
     return part.digests
+
+
+def _forget_stored(history: History, part: Part, wanted: re.Pattern[bytes]) -> set[str]:
+    """Takes a person out of what lies at addresses; returns those of the artifacts that went."""
+    gone = set(part.addresses)
+    stored = history.stored()
+    for there in stored:
+        gone |= {place for each in there.with_(wanted) if (place := there.artifact_of(each))}
+    gone -= {each.uri.rstrip("/") for each in history.artifacts() if each.type_name in _MODELS}
+    beside = [each for there in stored for each in there.beside()] if gone or part.photos else []
+    for address in (*gone, *beside):
+        delete(address)
+    return gone
 
 
 def part_in(history: History, identity: str) -> Part:
@@ -136,8 +162,9 @@ def part_in(history: History, identity: str) -> Part:
     found = Part()
     read: set[int] = set()
     for entry in history.artifacts():
-        if entry.folder.parent.name == "images" and entry.folder.is_dir():
-            digests = _photos_of(entry.folder, {each.encode() for each in spellings(identity)})
+        if PurePosixPath(entry.uri).parent.name == "images" and _is_there(entry.uri):
+            with local_folder(entry.uri) as folder:
+                digests = _photos_of(Path(folder), {each.encode() for each in spellings(identity)})
             if digests:
                 read.add(entry.id)
                 found.photos += len(digests)
@@ -151,7 +178,11 @@ def part_in(history: History, identity: str) -> Part:
             elif artifact.type_name == "PushedModel":
                 if place := artifact.properties.get("pushed_destination"):
                     found.pushed.add(str(place))
-            elif artifact.type_name not in _MODELS:
+            elif artifact.type_name in _MODELS:
+                continue
+            elif is_address(artifact.uri):
+                found.addresses.add(artifact.uri.rstrip("/"))
+            else:
                 found.artifacts.add(Path(artifact.uri))
     return found
 

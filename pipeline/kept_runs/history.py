@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.storage import is_address
+from pipeline.kept_runs.stored import StoredRuns, stored_runs
 from pipeline.launcher.records import Records
 from pipeline.run_folder import METADATA
 
@@ -16,14 +18,19 @@ class Entry:
     Attributes:
         id: Its number.
         type_name: For example ``Model``.
-        folder: Where it lies, or lay.
+        uri: Where it lies, or lay: a folder of this machine, or an address.
         blessed: The number of the model that it blesses; None of anything else.
     """
 
     id: int
     type_name: str
-    folder: Path
+    uri: str
     blessed: int | None
+
+    @property
+    def folder(self) -> Path | None:
+        """Its folder, resolved; None at an address."""
+        return None if is_address(self.uri) else Path(self.uri).resolve()
 
 
 class History(Records):
@@ -35,14 +42,19 @@ class History(Records):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root / METADATA, writable=True)
+        self._name = root.name
 
     def artifacts(self) -> list[Entry]:
         """All artifacts that are not marked as deleted."""
         return [
-            Entry(each.id, each.type.rpartition(".")[2], Path(each.uri), _blessed(each))
+            Entry(each.id, each.type.rpartition(".")[2], each.uri, _blessed(each))
             for each in self._store.get_artifacts()
             if each.state != self._protos.Artifact.State.DELETED and each.uri
         ]
+
+    def stored(self) -> list[StoredRuns]:
+        """Where artifacts lie, or lay, that are at addresses."""
+        return stored_runs(self._name, (each.uri for each in self._store.get_artifacts()))
 
     def mark_deleted(self, artifacts: Iterable[Entry]) -> None:
         """Says of artifacts that they are deleted, so that no run looks for them."""

@@ -9,12 +9,12 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
-from pipeline.launcher.records import RunRecord
+from components.storage import read_file
+from pipeline.launcher.records import SUMMARY_FILE, RunRecord
 
 _COUNTED: Final = re.compile(r"^([\d,]+) of [\d,]+ ([a-z][a-z ]*[a-z])(?:$|[,;:])")
 _MIB: Final = 2**20
@@ -97,7 +97,7 @@ def data_counters(run: RunRecord) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for execution in run.executions:
         for artifact in execution.outputs:
-            content = _summary(Path(artifact.uri))
+            content = _summary(artifact.uri)
             counters = found.setdefault(execution.node, {})
             for split in content.values():
                 for key, value in split.items():
@@ -131,9 +131,9 @@ def cost_lines(costs: Mapping[str, Cost], seconds: Mapping[str, float]) -> list[
     return lines
 
 
-def _summary(folder: Path) -> dict[str, dict[str, Any]]:
+def _summary(folder: str) -> dict[str, dict[str, Any]]:
     try:
-        content = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        content = json.loads(read_file(folder, SUMMARY_FILE))
     except (OSError, ValueError):
         return {}
     splits = content.get("splits") if isinstance(content, dict) else None

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from components.storage import read_file
+
 # ML Metadata's protos carry no types.
 Proto = Any
 
@@ -109,12 +111,12 @@ class RunRecord:
         artifact = self.artifact(RUN_SUMMARY)
         if artifact is None:
             return None
-        path = Path(artifact.uri) / SUMMARY_FILE
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(read_file(artifact.uri, SUMMARY_FILE))
         except FileNotFoundError:
             return None
-        except json.JSONDecodeError as error:
+        except ValueError as error:
+            path = f"{artifact.uri}/{SUMMARY_FILE}"
             raise ValueError(f"{path} is not JSON: {error}; delete it and run again") from error
 
 

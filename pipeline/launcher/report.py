@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from components.storage import read_file
 from pipeline.config import load_config
 from pipeline.errors import CommandError
 from pipeline.launcher.costs import counted
@@ -46,8 +47,9 @@ def assemble(run: RunRecord, target: Path) -> Path:
     from serving.whole_file import whole_file
 
     artifact = run.artifact(RUN_SUMMARY)
-    source = Path(artifact.uri) if artifact else None
-    if source is None or not (source / _REPORT).is_file():
+    source = artifact.uri if artifact else ""
+    made = _page(source, _REPORT) if artifact else None
+    if made is None:
         failed = f" ({', '.join(run.failed)} failed)" if run.failed else ""
         raise NoReportError(f"run {run.run_id} made no report{failed}; run the pipeline again")
     costs = kept_costs(target.parent / LOGS, run.run_id)
@@ -65,18 +67,24 @@ def assemble(run: RunRecord, target: Path) -> Path:
         for cost in [costs.get(each.node)]
     ]
     ended = max(each.ended for each in run.executions)
-    page = (source / _REPORT).read_text(encoding="utf-8")
     started = f"{datetime.fromtimestamp(run.started):%Y-%m-%d %H:%M}"
     try:
-        page = with_times(page, components, started, ended - run.started)
+        page = with_times(made.decode(), components, started, ended - run.started)
     except ValueError as error:
-        raise NoReportError(f"{source / _REPORT}: {error}") from error
+        raise NoReportError(f"{source}/{_REPORT}: {error}") from error
     report = target / _REPORT
-    pages = {name: (source / name).read_bytes() for name in _OTHERS if (source / name).is_file()}
-    for name, content in {_REPORT: page.encode(), **pages}.items():
+    others = {name: content for name in _OTHERS if (content := _page(source, name)) is not None}
+    for name, content in {_REPORT: page.encode(), **others}.items():
         with whole_file(target / name) as partial:
             partial.write_bytes(content)
     return report
+
+
+def _page(source: str, name: str) -> bytes | None:
+    try:
+        return read_file(source, name)
+    except FileNotFoundError:
+        return None
 
 
 def can_open(environment: Mapping[str, str]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from components.metrics.table import shown_in
 from components.serving_check.result import RESULT_FILE
+from components.storage import read_file
 from pipeline.launcher.records import RunRecord
 from serving.versions import versions_in
 
@@ -167,7 +168,7 @@ def not_pushed_lines(run: RunRecord, summary: Mapping[str, Any] | None) -> list[
     if check is None or check.properties.get("blessed"):
         return ["Nothing pushed: see the log."]
     try:
-        result = json.loads((Path(check.uri) / RESULT_FILE).read_text(encoding="utf-8"))
+        result = json.loads(read_file(check.uri, RESULT_FILE))
     except (OSError, ValueError):
         # TFX's InfraValidator gives no reason but in the log, nor does it tell the two apart.
         return ["Nothing pushed: the model cannot be served, or Docker not used; see the log."]

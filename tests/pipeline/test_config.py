@@ -58,6 +58,15 @@ def test_a_variable_names_the_file(tmp_path: Path) -> None:
     assert load_config(path, {"FACEAUTH_CONFIG": "/nowhere.yaml"}).name == "mine"
 
 
+DATAFLOW = {
+    "runner": "dataflow",
+    "project": "faces",
+    "region": "europe-west4",
+    "temp_location": "gs://bucket/temp",
+    "image": "me/faceauth:1",
+}
+
+
 @pytest.mark.parametrize(
     ("tree", "line"),
     [
@@ -91,7 +100,10 @@ def test_a_variable_names_the_file(tmp_path: Path) -> None:
         ({"training": {"epochs": 2.5}}, "training.epochs: 2.5: Input should be a valid integer"),
         ({"training": 3}, "training: 3: Input should be an object"),
         ({"beam_args": "--direct"}, "beam_args: '--direct': Input should be a valid array"),
-        ({"beam": "storm"}, "beam: there is no 'storm'; use a section, or one of direct, flink, p"),
+        (
+            {"beam": "storm"},
+            "beam: there is no 'storm'; use a section, or one of dataflow, direct,",
+        ),
         (
             {"beam": {"runner": "flink"}},
             "beam: runner flink needs job_endpoint: the address of Beam's job server, such as",
@@ -118,6 +130,31 @@ def test_a_variable_names_the_file(tmp_path: Path) -> None:
                 }
             },
             "beam: runner spark takes no workers: the master that its job server was given decides",
+        ),
+        (
+            {"beam": {"runner": "dataflow", "project": "faces", "region": "europe-west4"}},
+            "beam: runner dataflow needs temp_location: where it keeps its own files, gs://BUCKET",
+        ),
+        (
+            {"beam": {"runner": "flink", "job_endpoint": "localhost:8099", "project": "faces"}},
+            "beam: runner flink takes no project, which is for dataflow; remove it",
+        ),
+        (
+            {"beam": {**DATAFLOW, "worker_pool": "localhost:50000"}},
+            "beam: runner dataflow takes no worker_pool, which is for flink and spark; remove it",
+        ),
+        ({"beam": {**DATAFLOW, "region": "Belgium"}}, "beam.region: 'Belgium': String should"),
+        (
+            {"beam": DATAFLOW, "pipeline_root": "gs://bucket/runs"},
+            "workers see no folder of this machine, and data.images is /faces; copy the photos",
+        ),
+        (
+            {"beam": DATAFLOW, "data": {"images": "gs://bucket/photos"}},
+            "and artifacts go to runs_dir; set pipeline_root: gs://BUCKET/FOLDER",
+        ),
+        (
+            {"pipeline_root": "/mnt/bucket"},
+            "pipeline_root: '/mnt/bucket': an address that TensorFlow and Beam both know begins",
         ),
         ({"name": 7}, "name: 7: Input should be a valid string"),
         ({"name": "My Faces"}, "name: 'My Faces': String should match pattern"),
@@ -326,9 +363,33 @@ def test_relative_paths_start_at_the_project(
         str(Path.home() / "more.txt"),
     )
     assert config.root == PROJECT / "runs" / "faces"
-    assert config.pipeline_root == PROJECT / "runs" / "faces" / "artifacts"
+    assert config.artifacts == str(PROJECT / "runs" / "faces" / "artifacts")
+    assert config.kept == str(PROJECT / "runs" / "faces")
     assert config.metadata_path == PROJECT / "runs" / "faces" / "metadata.sqlite"
     assert config.serving_dir == PROJECT / "serving" / "models" / "faceauth"
+
+
+def test_artifacts_may_go_to_an_address() -> None:
+    config = parse({"pipeline_root": "gs://bucket/runs/"})
+    assert config.artifacts == config.kept == "gs://bucket/runs/faces"
+    # What is written all the time stays here.
+    assert config.metadata_path == PROJECT / "runs" / "faces" / "metadata.sqlite"
+
+
+def test_the_arguments_for_dataflow_are_what_beam_wants_for_it() -> None:
+    from apache_beam.options.pipeline_options import PipelineOptions, WorkerOptions
+    from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
+    from apache_beam.runners.dataflow import DataflowRunner
+
+    tree = {
+        "beam": {**DATAFLOW, "workers": 40},
+        "data": {"images": "gs://bucket/photos"},
+        "pipeline_root": "gs://bucket/runs",
+    }
+    options = PipelineOptions(parse(tree).beam.arguments)
+    assert PipelineOptionsValidator(options, DataflowRunner()).validate() == []
+    workers = options.view_as(WorkerOptions)
+    assert (workers.max_num_workers, workers.sdk_container_image) == (40, "me/faceauth:1")
 
 
 def test_an_overridden_path_is_relative_to_the_project_too() -> None:

@@ -4,8 +4,9 @@ import argparse
 import importlib.util
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import tensorflow as tf
@@ -15,10 +16,12 @@ from kfp import components as kfp_components
 from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
+from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.utils import import_utils
 
 from components import features
 from components.anomaly_gate.component import DataVerdict
+from components.pair_example_gen.config import DataConfig
 from components.report.artifact import RunSummary
 from components.val_scorer.artifact import CalibrationPairs
 from data import synthetic
@@ -319,10 +322,9 @@ def test_a_spec_says_where_artifacts_go_and_has_a_name_that_kubeflow_takes(
     spec = compiled(load({**tree, "name": "my_faces"}))
     assert spec.default_pipeline_root == "gs://bucket/runs"
     assert spec.pipeline_info.name == "my-faces"
-    # What is kept from run to run is opened as files.
     inputs = spec.root.dag.tasks["PairExampleGen"].inputs.parameters
     kept = inputs["kept_faces"].runtime_value.constant.string_value
-    assert kept == "/gcs/bucket/runs/aligned_faces"
+    assert kept == "gs://bucket/runs/aligned_faces"
 
 
 def test_every_config_that_ships_has_a_name_that_kubeflow_takes() -> None:
@@ -378,7 +380,7 @@ def test_a_claim_mounts_the_bucket_in_every_pod(
             variable = {"name": "FACEAUTH_BUCKETS", "value": "/buckets"}
             assert executor["container"]["env"] == [variable]
     kept = spec.root.dag.tasks["PairExampleGen"].inputs.parameters["kept_faces"]
-    assert kept.runtime_value.constant.string_value == "/buckets/bucket/runs/aligned_faces"
+    assert kept.runtime_value.constant.string_value == "gs://bucket/runs/aligned_faces"
     loaded = kfp_components.load_component_from_file(str(path))
     assert list(loaded.platform_spec.platforms) == ["kubernetes"]
 
@@ -407,17 +409,83 @@ def test_buckets_are_folders_in_a_container(monkeypatch: pytest.MonkeyPatch) -> 
         assert buckets.mounted(other) == buckets.address_of(other) == other
 
 
-def test_a_bucket_that_is_not_mounted_is_said(
-    spec: PipelineSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Given(NamedTuple):
+    """What a component's executor is started with."""
+
+    uri: str
+    values: dict[str, Any]
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Given]:
+    """What the container gives to an executor; buckets are mounted below ``gs``."""
     monkeypatch.setenv("FACEAUTH_BUCKETS", str(tmp_path / "gs"))
-    invocation = {
-        "inputs": {},
-        "outputs": {
-            "artifacts": {"images": {"artifacts": [{"uri": "gs://bucket/runs/1/images"}]}},
-            "outputFile": str(tmp_path / "report.json"),
-        },
-    }
-    given = argparse.Namespace(json_serialized_invocation_args=json.dumps(invocation))
-    with pytest.raises(FileNotFoundError, match=r"artifacts lie in gs://bucket, and .*/gs/bucket"):
-        kubeflow_container.main((given, []))
+
+    def start(executor: str, *beam_arguments: str, **values: str) -> Given:
+        report = tmp_path / "report.json"
+        invocation = {
+            "inputs": {"parameterValues": values},
+            "outputs": {
+                "artifacts": {"images": {"artifacts": [{"uri": "gs://bucket/runs/1/images"}]}},
+                "outputFile": str(report),
+            },
+        }
+        seen = []
+
+        def main(given: Any) -> None:
+            seen.append(json.loads(given[0].json_serialized_invocation_args))
+            report.write_text(json.dumps(seen[0]["outputs"]))
+
+        monkeypatch.setattr(kubeflow_v2_run_executor, "main", main)
+        arguments = argparse.Namespace(
+            executor_class_path=executor, json_serialized_invocation_args=json.dumps(invocation)
+        )
+        kubeflow_container.main((arguments, list(beam_arguments)))
+        [found] = seen
+        [artifact] = found["outputs"]["artifacts"]["images"]["artifacts"]
+        [said] = json.loads(report.read_text())["artifacts"]["images"]["artifacts"]
+        assert said["uri"] == "gs://bucket/runs/1/images"
+        return Given(artifact["uri"], found["inputs"]["parameterValues"])
+
+    return start
+
+
+BEAM = "components.pair_example_gen.executor.Executor"
+PLAIN = "components.val_scorer.executor.ValScorerExecutor"
+KEPT = "gs://bucket/runs/aligned_faces"
+
+
+def test_a_bucket_that_is_mounted_is_a_folder(started: Any, tmp_path: Path) -> None:
+    (tmp_path / "gs" / "bucket").mkdir(parents=True)
+    for executor in (BEAM, PLAIN):
+        uri, values = started(executor, kept_faces=KEPT)
+        assert uri == str(tmp_path / "gs/bucket/runs/1/images")
+        assert values["kept_faces"] == str(tmp_path / "gs/bucket/runs/aligned_faces")
+
+
+def test_a_bucket_that_is_not_mounted_is_an_address(started: Any) -> None:
+    for executor in (BEAM, PLAIN):
+        uri, values = started(executor, kept_faces=KEPT)
+        assert uri == "gs://bucket/runs/1/images"
+        assert values["kept_faces"] == KEPT
+
+
+def test_what_sends_work_to_dataflow_gets_addresses(started: Any, tmp_path: Path) -> None:
+    (tmp_path / "gs" / "bucket").mkdir(parents=True)
+    data = DataConfig(images="gs://bucket/photos").model_dump_json()
+    given = {"kept_faces": KEPT, "data_config": data, "data__images": "gs://bucket/others"}
+    uri, values = started(BEAM, "--runner=DataflowRunner", **given)
+    assert (uri, values["kept_faces"]) == ("gs://bucket/runs/1/images", KEPT)
+    assert json.loads(values["data_config"])["images"] == "gs://bucket/others"
+    uri, _ = started(PLAIN, "--runner=DataflowRunner")
+    assert uri == str(tmp_path / "gs/bucket/runs/1/images")
+
+
+def test_models_are_not_pushed_into_a_bucket_that_is_not_mounted(
+    started: Any, tmp_path: Path
+) -> None:
+    place = {"filesystem": {"base_directory": f"{tmp_path}/gs/models/faceauth"}}
+    with pytest.raises(FileNotFoundError, match=r"models go to .*/gs/models is not there: mount"):
+        started(PLAIN, push_destination=json.dumps(place))
+    (tmp_path / "gs" / "models").mkdir(parents=True)
+    started(PLAIN, push_destination=json.dumps(place))

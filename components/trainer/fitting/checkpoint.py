@@ -1,7 +1,8 @@
 """A training that was stopped goes on after its last finished epoch."""
 
+import contextlib
+import io
 import json
-import shutil
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass, field
@@ -10,8 +11,10 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from components.progress import say
+from components.storage import is_address
 from serving.whole_file import whole_file
 
 _STATE = "state.npz"
@@ -44,11 +47,12 @@ class Checkpoint:
     arrays, read without unpickling.
 
     Args:
-      folder: Only for one training: data, config and code are what they were.
+      folder: Only for one training: data, config and code are what they were. It may be at an
+        address.
     """
 
     def __init__(self, folder: str | Path | None):
-        self._folder = Path(folder) if folder else None
+        self._folder = str(folder) if folder else None
 
     def progress(self) -> Progress:
         """The progress of the training that was stopped, or a fresh one.
@@ -56,10 +60,10 @@ class Checkpoint:
         A state that cannot be read is said and deleted: the training begins anew.
         """
         path = self._path
-        if path is None or not path.is_file():
+        if path is None or not tf.io.gfile.exists(path):
             return Progress()
         try:
-            with np.load(path, allow_pickle=False) as state:
+            with _opened(path) as state:
                 # The archive has a checksum of each array, which reading compares.
                 arrays = {name: state[name] for name in state.files}
             meta = json.loads(str(arrays["progress"]))
@@ -67,7 +71,8 @@ class Checkpoint:
             return Progress(best=best, **meta)
         except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             say(f"the state of a stopped training cannot be read ({error}); it begins anew: {path}")
-            path.unlink(missing_ok=True)  # another worker reads it too
+            with contextlib.suppress(tf.errors.NotFoundError):  # another worker reads it too
+                tf.io.gfile.remove(path)
             return Progress()
 
     def restore(self, model: keras.Model, with_optimizer: bool) -> None:
@@ -85,7 +90,7 @@ class Checkpoint:
         groups = {"model": model.variables}
         if with_optimizer:
             groups["optimizer"] = model.optimizer.variables
-        with np.load(self._path, allow_pickle=False) as state:
+        with _opened(self._path) as state:
             for group, variables in groups.items():
                 count = sum(name.startswith(f"{group}_") for name in state.files)
                 # A new phase has room for more averages than the one that was saved.
@@ -111,14 +116,29 @@ class Checkpoint:
             ("best", progress.best),
         ):
             arrays |= {f"{group}_{index}": value for index, value in enumerate(values)}
-        with whole_file(path) as partial, partial.open("wb") as file:
+        if is_address(path):
+            content = io.BytesIO()
+            np.savez(content, **arrays)
+            # An object of a store is replaced when all of it is there.
+            with tf.io.gfile.GFile(path, "wb") as stored:
+                stored.write(content.getvalue())
+            return
+        with whole_file(Path(path)) as partial, partial.open("wb") as file:
             np.savez(file, **arrays)
 
     def delete(self) -> None:
         """Forgets the training: its model is exported."""
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            with contextlib.suppress(tf.errors.OpError):
+                tf.io.gfile.rmtree(self._folder)
 
     @property
-    def _path(self) -> Path | None:
-        return self._folder / _STATE if self._folder else None
+    def _path(self) -> str | None:
+        return f"{self._folder}/{_STATE}" if self._folder else None
+
+
+def _opened(path: str) -> Any:
+    if not is_address(path):
+        return np.load(path, allow_pickle=False)
+    with tf.io.gfile.GFile(path, "rb") as stored:
+        return np.load(io.BytesIO(stored.read()), allow_pickle=False)

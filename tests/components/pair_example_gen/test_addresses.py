@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from apache_beam.io.gcp import gcsio
-from bucket_server import Bucket, served
 from tfx.types import standard_artifacts
 
 from components.pair_example_gen.config import DataConfig
@@ -17,6 +16,7 @@ from components.pair_example_gen.sources import read_images
 from components.storage import StorageError, read_stored
 from pipeline.config import ConfigError, parse_config
 from pipeline.spans import with_span
+from tests.google_storage import Bucket, served
 
 PEOPLE = {f"p{number}": 3 for number in range(12)}
 ROOT = "gs://photos/faces"

@@ -36,7 +36,7 @@ def four_runs(store):
 
     run = store.run("3")
     store.execution(run, "Trainer", RUNNING)  # 8
-    (store.root / "artifacts" / "Trainer" / "model" / "8").mkdir(parents=True)
+    store.put(f"{store.artifacts}/Trainer/model/8/half", b"a model")
 
     run = store.run("4")
     gen = store.execution(run, "Gen")  # 9
@@ -45,7 +45,8 @@ def four_runs(store):
     store.artifact(trainer, "Trainer", "model", "Model")
 
 
-def test_what_stays(store) -> None:
+def test_what_stays(anywhere) -> None:
+    store = anywhere
     four_runs(store)
     said: list[str] = []
     clean(store.root, 1, said.append)
@@ -112,3 +113,39 @@ def test_logs_checkpoints_and_temporary_files(store) -> None:
 def test_a_folder_without_runs(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="there is no run in"):
         clean(tmp_path, 1, print)
+
+
+def test_what_lies_beside_artifacts_at_an_address(bucket_store) -> None:
+    store = bucket_store
+    four_runs(store)
+    bucket = store.bucket
+    old, new = "2020-01-01T00:00:00.000Z", "2100-01-01T00:00:00.000Z"
+    for name, updated in {
+        "Trainer/.system/executor_execution/8/half": new,
+        "Trainer/checkpoints/aa/state.npz": old,
+        "Trainer/checkpoints/bb/state.npz": new,
+        "aligned_faces/c0de/ab/face": old,
+        "aligned_faces/c0de/ab/face.1.part": old,
+        "embeddings/net/key.npz": old,
+        "owner.txt": old,
+    }.items():
+        bucket.put(f"runs/faces/{name}", b"x", updated)
+    bucket.put("runs/faces_2/Trainer/model/1/model", b"of another pipeline")
+    before = bucket.names("")
+    said: list[str] = []
+    clean(store.root, 1, said.append, dry_run=True)
+    assert bucket.names("") == before
+    clean(store.root, 1, said.append)
+    assert [line.split("; kept")[0].split(": ")[1] for line in (said[0], said[-1])] == [
+        # Evaluator/evaluation/3, Gen/images/5, Decision/model/6, Evaluator/blessing/7 and
+        # Trainer/model/8; and three files beside them.
+        "would delete 5 folders of artifacts and 3 logs and left-overs, 0.0 MiB",
+        "deleted 5 folders of artifacts and 3 logs and left-overs, 0.0 MiB",
+    ]
+    assert [name for name in bucket.names("") if "/file" not in name] == [
+        "runs/faces/Trainer/checkpoints/bb/state.npz",
+        "runs/faces/aligned_faces/c0de/ab/face",
+        "runs/faces/embeddings/net/key.npz",
+        "runs/faces/owner.txt",
+        "runs/faces_2/Trainer/model/1/model",
+    ]

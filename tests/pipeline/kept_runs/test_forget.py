@@ -1,5 +1,6 @@
 """A person is taken out of every artifact, cache, report and log; models are marked."""
 
+import gzip
 import json
 from hashlib import sha256
 
@@ -15,27 +16,26 @@ from pipeline.kept_runs.search import files_with, pattern
 from serving.enrolment import ModelVersion, TemplateCipher, TemplateStore, new_key
 
 
-def write_images(folder, people: dict[str, bytes]) -> None:
-    (folder / "Split-train").mkdir()
-    with tf.io.TFRecordWriter(str(folder / "Split-train" / "images-00000")) as writer:
+def write_images(store, uri: str, people: dict[str, bytes], path) -> None:
+    with tf.io.TFRecordWriter(str(path)) as writer:
         for name, photo in people.items():
             example = tf.train.Example()
             values = {features.IDENTITY: name.encode(), features.IMAGE_ENCODED: photo}
             for key, value in values.items():
                 example.features.feature[key].bytes_list.value.append(value)
             writer.write(example.SerializeToString())
+    store.put(f"{uri}/Split-train/images-00000", path.read_bytes())
 
 
-@pytest.fixture
-def two_runs(store, tmp_path):
+def make_two_runs(store, tmp_path):
     """One that read a photo of Ada's and pushed a model, and one with other people."""
     folders = {}
     for number, people in enumerate(({"Ada": b"ada", "Ben": b"ben"}, {"Adam": b"adam"})):
         run = store.run(str(number))
         gen = store.execution(run, "Gen")
         store.artifact(gen, "Gen", "images", "Examples")
-        folder = store.root / "artifacts" / "Gen" / "images" / str(gen)
-        write_images(folder, people)
+        uri = f"{store.artifacts}/Gen/images/{gen}"
+        write_images(store, uri, people, tmp_path / "images")
         transform = store.execution(run, "Transform")
         store.artifact(transform, "Transform", "pixels", "Examples")
         trainer = store.execution(run, "Trainer")
@@ -49,7 +49,14 @@ def two_runs(store, tmp_path):
     return folders
 
 
-def test_one_person_goes_and_the_others_stay(store, two_runs, tmp_path) -> None:
+@pytest.fixture
+def two_runs(store, tmp_path):
+    return make_two_runs(store, tmp_path)
+
+
+def test_one_person_goes_and_the_others_stay(anywhere, tmp_path) -> None:
+    store = anywhere
+    two_runs = make_two_runs(store, tmp_path)
     root = store.root
     for name in ("aligned_faces/x/face", "report/report.html", "logs/1.log"):
         (root / name).parent.mkdir(parents=True)
@@ -72,18 +79,47 @@ def test_one_person_goes_and_the_others_stay(store, two_runs, tmp_path) -> None:
             )
         ),
     }
-    assert is_marked(root, str(root / "artifacts" / "Trainer" / "model" / str(trainer)))
+    assert is_marked(root, f"{store.artifacts}/Trainer/model/{trainer}")
     other = two_runs[1][2]
-    assert not is_marked(root, str(root / "artifacts" / "Trainer" / "model" / str(other)))
+    assert not is_marked(root, f"{store.artifacts}/Trainer/model/{other}")
     marked = json.loads((tmp_path / "models" / "forgotten.json").read_text())
     assert list(marked) == [str(tmp_path / "models" / "17")]
     assert not (root / "aligned_faces").exists()
     assert not (root / "report").exists()
     assert (root / "logs" / "1.log").read_text() == "first\n(forgotten)\nAdam too\n"
-    assert (root / "artifacts" / "Gen" / "images" / str(two_runs[1][0])).is_dir()
     # Again, as after a kill: nothing is left to do, and what was marked stays so.
     assert forget(root, "Ada", print) == set()
-    assert is_marked(root, str(root / "artifacts" / "Trainer" / "model" / str(trainer)))
+    assert is_marked(root, f"{store.artifacts}/Trainer/model/{trainer}")
+
+
+def test_the_command_forgets_at_an_address(bucket_store, tmp_path, capsys) -> None:
+    store = bucket_store
+    make_two_runs(store, tmp_path)
+    for name, content in {
+        "aligned_faces/c0de/ab/face": b"ada",
+        "Trainer/checkpoints/aa/state.npz": b"of a training with her",
+        "Report/summary/99/note.gz": gzip.compress(b"Ada was here"),
+    }.items():
+        store.put(f"{store.artifacts}/{name}", content)
+    config = tmp_path / "faces.yaml"
+    config.write_text(
+        f"name: faces\nruns_dir: {tmp_path / 'runs'}\npipeline_root: gs://bucket/runs\n"
+        f"data: {{images: {tmp_path / 'photos'}, align: none}}\n"
+    )
+    asked = ["forget-subject", "Ada", "--config", str(config)]
+    asked += ["--store", f"sqlite:///{tmp_path / 'none.db'}"]
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    # Gen/images/1, Transform/pixels/2 and the note, which no run made.
+    assert "1 photos found; 3 artifacts deleted" in said
+    assert f"below {tmp_path / 'runs'} and gs://bucket/runs/faces for the name" in said
+    assert said.endswith("nothing is left\n")
+    kept = [name for name in store.bucket.names("") if "/file" not in name]
+    assert kept == ["runs/faces/Gen/images/5/Split-train/images-00000"]
+    # What cannot be deleted is named, and is no success.
+    store.put(f"{store.artifacts}/Trainer/model/3/note.txt", b"Ada was here")
+    assert main(asked) == 2
+    assert "gs://bucket/runs/faces/Trainer/model/3/note.txt" in capsys.readouterr().err
 
 
 def test_an_artifact_that_only_names_a_person_goes(store) -> None:

@@ -1,5 +1,7 @@
 """The state of a stopped training, whole and broken."""
 
+import uuid
+
 import keras
 import numpy as np
 import pytest
@@ -41,3 +43,20 @@ def test_a_state_that_cannot_be_read_begins_anew_and_says_so(kept, broken, capsy
     # And the next one finds nothing.
     assert Checkpoint(kept).progress() == Progress()
     assert capsys.readouterr().err == ""
+
+
+def test_a_state_is_kept_at_an_address_too():
+    folder = f"ram://{uuid.uuid4().hex}/Trainer/checkpoints/1"
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
+    before = [weights.numpy() for weights in model.variables]
+    Checkpoint(folder).save(model, Progress(1, 0, 0.5, [np.ones(2, np.float32)], {"loss": [1.0]}))
+    for weights in model.variables:
+        weights.assign(weights + 1)
+    found = Checkpoint(folder)
+    assert found.progress().next_epoch == 1
+    found.restore(model, with_optimizer=True)
+    for weights, expected in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(weights, expected)
+    found.delete()
+    assert Checkpoint(folder).progress() == Progress()
