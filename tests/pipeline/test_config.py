@@ -22,6 +22,8 @@ from pipeline.config import (
 
 CONFIGS = sorted((PROJECT / "pipeline" / "configs").glob("*.yaml"))
 
+from tests.google_storage import Bucket, environment, served
+
 
 def parse(tree: dict[str, Any], environment: dict[str, str] | None = None) -> PipelineConfig:
     """The smallest config there is, and what a test adds."""
@@ -102,7 +104,7 @@ DATAFLOW = {
         ({"beam_args": "--direct"}, "beam_args: '--direct': Input should be a valid array"),
         (
             {"beam": "storm"},
-            "beam: there is no 'storm'; use a section, or one of dataflow, direct,",
+            "beam: there is no 'storm'; use a section, or one of dataflow, ",
         ),
         (
             {"beam": {"runner": "flink"}},
@@ -376,7 +378,9 @@ def test_artifacts_may_go_to_an_address() -> None:
     assert config.metadata_path == PROJECT / "runs" / "faces" / "metadata.sqlite"
 
 
-def test_the_arguments_for_dataflow_are_what_beam_wants_for_it() -> None:
+def test_the_arguments_for_dataflow_are_what_beam_wants_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from apache_beam.options.pipeline_options import PipelineOptions, WorkerOptions
     from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
     from apache_beam.runners.dataflow import DataflowRunner
@@ -387,7 +391,10 @@ def test_the_arguments_for_dataflow_are_what_beam_wants_for_it() -> None:
         "pipeline_root": "gs://bucket/runs",
     }
     options = PipelineOptions(parse(tree).beam.arguments)
-    assert PipelineOptionsValidator(options, DataflowRunner()).validate() == []
+    with served(Bucket("bucket")) as address:
+        for name, value in environment(address, tmp_path / "none").items():
+            monkeypatch.setenv(name, value)
+        assert PipelineOptionsValidator(options, DataflowRunner()).validate() == []
     workers = options.view_as(WorkerOptions)
     assert (workers.max_num_workers, workers.sdk_container_image) == (40, "me/faceauth:1")
 
