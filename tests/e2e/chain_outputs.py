@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from components.local_copies import local_folder
 from pipeline.config import PipelineConfig
 from pipeline.launcher.records import last_run
 
@@ -43,10 +44,12 @@ def outputs(config: PipelineConfig) -> dict[str, Any]:
     assert not run.unfinished
     model = run.artifact("Model")
     assert model is not None
-    found: dict[str, Any] = {"model": numbers(f"{model.uri}/Format-Serving")}
+    with local_folder(f"{model.uri}/Format-Serving") as folder:
+        found: dict[str, Any] = {"model": numbers(folder)}
     for execution in run.executions:
         for artifact in execution.outputs:
             if artifact.type_name == "Examples":
-                folder = Path(artifact.uri)
-                found[f"{execution.node}/{folder.parent.name}"] = records(folder)
+                with local_folder(artifact.uri) as folder:
+                    name = f"{execution.node}/{Path(artifact.uri).parent.name}"
+                    found[name] = records(Path(folder))
     return found

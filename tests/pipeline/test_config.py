@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google_storage import Bucket, environment, served
 
 from components.trainer.losses import Contrastive, Triplet
 from pipeline.config import (
@@ -21,8 +22,6 @@ from pipeline.config import (
 )
 
 CONFIGS = sorted((PROJECT / "pipeline" / "configs").glob("*.yaml"))
-
-from tests.google_storage import Bucket, environment, served
 
 
 def parse(tree: dict[str, Any], environment: dict[str, str] | None = None) -> PipelineConfig:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from apache_beam.io.gcp import gcsio
+from google_storage import Bucket, served
 from tfx.types import standard_artifacts
 
 from components.pair_example_gen.config import DataConfig
@@ -16,7 +17,6 @@ from components.pair_example_gen.sources import read_images
 from components.storage import StorageError, read_stored
 from pipeline.config import ConfigError, parse_config
 from pipeline.spans import with_span
-from tests.google_storage import Bucket, served
 
 PEOPLE = {f"p{number}": 3 for number in range(12)}
 ROOT = "gs://photos/faces"

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.google_storage import Bucket, environment, served
+from google_storage import Bucket, environment, served
 
 
 class Store:

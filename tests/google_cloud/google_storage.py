@@ -4,11 +4,15 @@ https://cloud.google.com/storage/docs/json_api. Beam's client is told where it i
 ``STORAGE_EMULATOR_HOST``. TensorFlow's knows Google's own hosts alone; but it goes through the
 proxy that ``https_proxy`` names and trusts who ``CURL_CA_BUNDLE`` says. So this is a proxy, too,
 which answers for Google's hosts itself, with certificates that its own authority signed.
+
+``python google_storage.py BUCKET AUTHORITY [JOBS]`` serves a bucket, and with a folder for
+jobs ``dataflow_service``, too, until its input ends.
 """
 
 import base64
 import hashlib
 import json
+import os
 import re
 import ssl
 import subprocess
@@ -24,13 +28,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import dataflow_service
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from dataflow_service import Dataflow
 
-PROJECT = Path(__file__).parents[1]
-HOSTS = ("www.googleapis.com", "storage.googleapis.com")
+HOSTS = (
+    "www.googleapis.com",
+    "storage.googleapis.com",
+    # Asked where an account may work, and told that there is no such account.
+    "iamcredentials.googleapis.com",
+    dataflow_service.HOST,
+)
 
 
 class Answer(NamedTuple):
@@ -213,13 +224,16 @@ class Bucket:
 
 
 @contextmanager
-def served(bucket: Bucket, authority: Path | None = None) -> Iterator[str]:
+def served(
+    bucket: Bucket, authority: Path | None = None, dataflow: Dataflow | None = None
+) -> Iterator[str]:
     """The address of a server of a bucket.
 
     Args:
       bucket: What it serves.
       authority: The file to write the certificate to that signs Google's hosts, for those who use
         the server as a proxy.
+      dataflow: Answers for Dataflow's host.
     """
     context = None if authority is None else _certified(authority)
 
@@ -240,7 +254,10 @@ def served(bucket: Bucket, authority: Path | None = None) -> Iterator[str]:
 
         def _any(self) -> None:
             body = self._body()
-            answer = bucket.answer(self.command, self.path, self.headers, body)
+            if dataflow is not None and self.headers["Host"] == dataflow_service.HOST:
+                answer = _json(dataflow.answer(self.command, self.path, body))
+            else:
+                answer = bucket.answer(self.command, self.path, self.headers, body)
             self.send_response(answer.status)
             self.send_header("Content-Length", str(len(answer.content)))
             for key, value in {"Content-Type": "application/json", **answer.headers}.items():
@@ -298,6 +315,8 @@ def environment(address: str, authority: Path) -> dict[str, str]:
         "STORAGE_EMULATOR_HOST": address,
         "https_proxy": address,
         "CURL_CA_BUNDLE": str(authority),
+        "HTTPLIB2_CA_CERTS": str(authority),
+        "REQUESTS_CA_BUNDLE": str(authority),
         "GOOGLE_AUTH_TOKEN_FOR_TESTING": "nobody",
         # Nobody is asked who we are, which takes 20 seconds where there is no answer.
         "NO_GCE_CHECK": "true",
@@ -370,14 +389,16 @@ def _certified(authority: Path) -> ssl.SSLContext:
 
 
 @contextmanager
-def served_beside(bucket: str, authority: Path) -> Iterator[str]:
+def served_beside(bucket: str, authority: Path, jobs: Path | None = None) -> Iterator[str]:
     """The address of a server in a process of its own, with a bucket that is empty.
 
     TensorFlow keeps Python's lock while it waits for some answers.
     """
-    command = [sys.executable, "-m", "tests.google_storage", bucket, str(authority)]
+    command = [sys.executable, __file__, bucket, str(authority)]
+    if jobs is not None:
+        command.append(str(jobs))
     with subprocess.Popen(
-        command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin
         assert process.stdout
@@ -387,7 +408,17 @@ def served_beside(bucket: str, authority: Path) -> Iterator[str]:
             process.stdin.close()
 
 
-if __name__ == "__main__":
-    with served(Bucket(sys.argv[1]), Path(sys.argv[2])) as said:
-        print(said, flush=True)
+def main(bucket: str, authority: str, jobs: str | None = None) -> None:
+    """See the module."""
+    dataflow = Dataflow(Path(jobs)) if jobs else None
+    with served(Bucket(bucket), Path(authority), dataflow) as address:
+        # For the jobs.
+        os.environ.update(environment(address, Path(authority)))
+        print(address, flush=True)
         sys.stdin.read()
+    if dataflow is not None:
+        dataflow.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
