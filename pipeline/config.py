@@ -73,6 +73,15 @@ class ValidationConfig(Section):
         "split, since the data of the last blessed model. Numbers have their thresholds in "
         "`schemas/images.pbtxt`.",
     )
+    served_photos: str | None = Field(
+        None,
+        description="The CSV file to which those who serve add what photos are like "
+        "(`FACEAUTH_SERVED_PHOTOS`). The training photos are compared with them before anything is "
+        "trained, by the `skew_comparator`s of `schemas/images.pbtxt`.",
+    )
+    served_days: int | None = Field(
+        None, ge=1, description="Of that file, the last days that count; without, all."
+    )
 
 
 class Threshold(Section):
@@ -401,7 +410,7 @@ def absolute(path: str | Path) -> Path:
 
 
 def _data_path(path: str, key: str) -> str:
-    """A path of the data: absolute, or an address that Beam can read."""
+    """A path that is read: absolute, or an address that Beam can read."""
     if not is_address(path):
         return str(absolute(path))
     try:
@@ -550,6 +559,10 @@ def parse_config(
         network = training.get("network")
     if isinstance(network, dict) and network.get("weights") not in (None, "imagenet", PACKAGE):
         network["weights"] = str(absolute(str(network["weights"])))
+    validation = tree.get("validation")
+    if isinstance(validation, dict) and isinstance(validation.get("served_photos"), str):
+        place = "validation.served_photos"
+        validation["served_photos"] = _data_path(validation["served_photos"], place)
     data = tree.get("data")
     if isinstance(data, dict):
         # Paths mean the same from wherever the run is started.

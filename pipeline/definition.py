@@ -24,6 +24,7 @@ from tfx.utils import kube_utils
 import schemas
 from components import features
 from components.anomaly_gate.component import AnomalyGate
+from components.anomaly_gate.served import read_served
 from components.code_digest import code_digest
 from components.decision.component import Decision
 from components.evaluator.component import Evaluator
@@ -92,15 +93,21 @@ def _check_data(
             model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         )
         before = nodes.add(resolver, f"DataBefore-{kind}").outputs["statistics"]
+    checks = config.validation
+    # What is served are images.
+    served = checks.served_photos if kind == "images" else None
     gate = AnomalyGate(
         anomalies=anomalies.outputs["anomalies"],
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         baseline_statistics=before,
-        attribute_drift=config.validation.attribute_drift,
+        attribute_drift=checks.attribute_drift,
+        served_photos=served,
+        served_days=checks.served_days if served else None,
+        served_digest=hashlib.sha256(read_served(served)).hexdigest()[:16] if served else None,
         allowed_new_columns=json.dumps(columns),
-        min_examples=config.validation.min_examples,
-        stop=config.validation.stop_on_anomalies,
+        min_examples=checks.min_examples,
+        stop=checks.stop_on_anomalies,
     )
     nodes.add(gate, f"AnomalyGate-{kind}")
     return _Checked(statistics.outputs["statistics"], schema.outputs["schema"], gate)

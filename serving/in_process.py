@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from faces.record import canvas_of
 from serving.manifest import verify_manifest
 from serving.sent_photos import ImageSource, send_photo
+from serving.served_photos import note_photos
 from serving.versions import newest_version
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class LocalModel:
         """
         import tensorflow as tf
 
+        note_photos(files)
         try:
             return self._embed(image=tf.constant(list(files)))["embedding"].numpy()
         except tf.errors.OpError as error:

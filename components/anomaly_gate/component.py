@@ -24,6 +24,9 @@ class AnomalyGateSpec(types.ComponentSpec):
         "min_examples": ExecutionParameter(type=int),
         "stop": ExecutionParameter(type=int),
         "attribute_drift": ExecutionParameter(type=float),
+        "served_photos": ExecutionParameter(type=str, optional=True),
+        "served_days": ExecutionParameter(type=int, optional=True),
+        "served_digest": ExecutionParameter(type=str, optional=True),
         "code_digest": ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -38,7 +41,7 @@ class AnomalyGateSpec(types.ComponentSpec):
 
 
 class AnomalyGate(base_component.BaseComponent):
-    """Stops a run on what ExampleValidator found, and on what has drifted.
+    """Stops a run on what ExampleValidator found, on drift, and on what is unlike what is served.
 
     ExampleValidator itself only writes its findings down, and finds nothing at all in an empty
     split. Components that must not see bad data come after this one: ``add_upstream_node``.
@@ -57,6 +60,9 @@ class AnomalyGate(base_component.BaseComponent):
         stop: bool,
         attribute_drift: float,
         baseline_statistics: types.BaseChannel | None = None,
+        served_photos: str | None = None,
+        served_days: int | None = None,
+        served_digest: str | None = None,
     ) -> None:
         """Builds the component.
 
@@ -70,6 +76,10 @@ class AnomalyGate(base_component.BaseComponent):
           stop: Whether to stop the run; False only reports.
           attribute_drift: How far the share of an attribute's value may move.
           baseline_statistics: Those of the data of the last blessed model; optional.
+          served_photos: The file that tells of photos that were served, see
+            ``serving.served_photos``; optional.
+          served_days: So many of its last days count; None takes all.
+          served_digest: Of its content, for the cache.
         """
         super().__init__(
             spec=AnomalyGateSpec(
@@ -81,6 +91,9 @@ class AnomalyGate(base_component.BaseComponent):
                 min_examples=min_examples,
                 stop=int(stop),
                 attribute_drift=attribute_drift,
+                served_photos=served_photos,
+                served_days=served_days,
+                served_digest=served_digest,
                 code_digest=code_digest(executor.__name__),
                 verdict=channel_utils.as_channel([DataVerdict()]),
             )

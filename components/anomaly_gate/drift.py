@@ -1,6 +1,6 @@
 """How far data has moved since the last blessed model, by TFDV's comparators."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from components.anomaly_gate.findings import Finding, anomaly_findings
@@ -48,14 +48,35 @@ def drift_findings(
         feature = compared.feature.add(name=name, type=schema_pb2.BYTES)
         feature.drift_comparator.infinity_norm.threshold = threshold
     anomalies = tfdv.validate_statistics(now, compared, previous_statistics=before)
+    return compared_findings(
+        split,
+        anomalies,
+        "Drift since the last blessed model",
+        lambda name: _values(name, now, before),
+        _MEND,
+    )
+
+
+def compared_findings(
+    split: str, anomalies: Any, what: str, values: Callable[[str], str], mend: str
+) -> list[Finding]:
+    """What TFDV's comparators found, and nothing else of what it found.
+
+    Args:
+      split: The split's name.
+      anomalies: Of TFDV.
+      what: The finding in short.
+      values: Says of a feature what it is on both sides.
+      mend: What to do.
+    """
     return [
         Finding(
             split,
             found.feature,
             found.kind,
-            "Drift since the last blessed model",
-            f"{found.detail} {_values(found.feature, now, before)}".strip(),
-            _MEND,
+            what,
+            f"{found.detail} {values(found.feature)}".strip(),
+            mend,
             found.stops,
         )
         for found in anomaly_findings(split, anomalies, set())
@@ -69,6 +90,11 @@ def _features(statistics: Any) -> dict[str, Any]:
         for dataset in statistics.datasets
         for feature in dataset.features
     }
+
+
+def mean_of(statistics: Any, name: str) -> float:
+    """The mean of a feature that is a number."""
+    return float(_features(statistics)[name].num_stats.mean)
 
 
 def _values(name: str, now: Any, before: Any) -> str:

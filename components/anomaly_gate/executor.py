@@ -15,8 +15,11 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.anomaly_gate.drift import drift_findings
+from components import features
+from components.anomaly_gate.drift import FEWEST, drift_findings
 from components.anomaly_gate.findings import Finding, anomaly_findings, count_findings, report
+from components.anomaly_gate.served import read_served, served_photos, skew_findings
+from components.progress import say
 
 VERDICT_FILE = "verdict.json"
 # As TFX's ImportSchemaGen calls it.
@@ -55,6 +58,8 @@ class Executor(base_executor.BaseExecutor):
             examples[split] = sum(int(dataset.num_examples) for dataset in proto.datasets)
             findings += count_findings(split, examples[split], minimum)
             findings += self._drift(split, proto, input_dict, allowed, exec_properties)
+            if split == features.TRAIN:
+                findings += self._skew(proto, input_dict, exec_properties)
         for split in artifact_utils.decode_split_names(anomalies.split_names):
             path = os.path.join(artifact_utils.get_split_uri([anomalies], split), DEFAULT_FILE_NAME)
             with fileio.open(path, "rb") as file:
@@ -97,9 +102,25 @@ class Executor(base_executor.BaseExecutor):
         if split not in artifact_utils.decode_split_names(baseline.split_names):
             return []
         before = stats_artifact_utils.load_statistics(baseline, split).proto()
-        schema = io_utils.SchemaReader().read(
-            os.path.join(artifact_utils.get_single_uri(input_dict["schema"]), SCHEMA_FILE)
-        )
         return drift_findings(
-            split, now, before, schema, attributes, exec_properties["attribute_drift"]
+            split, now, before, _schema(input_dict), attributes, exec_properties["attribute_drift"]
         )
+
+    def _skew(
+        self, trained: Any, input_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> list[Finding]:
+        """What is unlike the photos that are served, where a file tells of those."""
+        path = exec_properties.get("served_photos")
+        if not path:
+            return []
+        served = served_photos(read_served(path), path, exec_properties.get("served_days"))
+        say(f"{len(served):,} photos that were served are compared with those of {features.TRAIN}")
+        if len(served) < FEWEST:
+            say(f"fewer than {FEWEST}: too few to compare")
+        return skew_findings(features.TRAIN, trained, served, _schema(input_dict))
+
+
+def _schema(input_dict: Artifacts) -> Any:
+    return io_utils.SchemaReader().read(
+        os.path.join(artifact_utils.get_single_uri(input_dict["schema"]), SCHEMA_FILE)
+    )

@@ -6,13 +6,10 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from components.pair_example_gen.errors import DataError
 from components.storage import is_address, read_stored
 from faces import CANVASES, LARGEST_FILE, FaceCanvas, PhotoError, face_file, find_faces, read_file
-from faces.focus import variance_of_laplacian
+from faces.focus import luminance_statistics
 
 if TYPE_CHECKING:
     # Aligned faces are kept from run to run until code changes that this module imports.
@@ -38,7 +35,6 @@ _DISK_FAILS = frozenset(
 
 # Statistics are taken with the longer side at most this long, so that they cost the same for every
 # image and that sharpness compares between a portrait of 250 and one of 4,000 pixels.
-_MEASURED_SIDE = 512
 _ORIENTATION = 0x0112  # the EXIF tag
 _GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "I;16", "F"))
 
@@ -115,29 +111,6 @@ def inspect(data: bytes, max_pixels: int) -> ImageFacts | str:
     return ImageFacts(
         width, height, channels, *luminance_statistics(pixels), rotated=_is_rotated(header)
     )
-
-
-def luminance_statistics(pixels: NDArray[np.uint8]) -> tuple[float, float, float]:
-    """Brightness, contrast and sharpness of an image.
-
-    Luminance Y is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) in [0, 1], in steps of 1/255, of the
-    image averaged over n x n blocks, with the smallest n that makes no side longer than 512. Then
-    brightness is mean(Y), contrast is std(Y), and sharpness is ``variance_of_laplacian`` of Y.
-
-    Args:
-      pixels: uint8 [H, W, 1] or [H, W, 3].
-
-    Returns:
-      Brightness in [0, 1], contrast in [0, 0.5], sharpness in [0, 16].
-    """
-    from PIL import Image
-
-    grey = pixels.shape[-1] == 1
-    image = Image.fromarray(pixels[..., 0] if grey else pixels).convert("L")
-    factor = -(-max(image.size) // _MEASURED_SIDE)
-    luminance = np.asarray(image.reduce(factor), dtype=np.float32) / 255
-    sharpness = variance_of_laplacian(luminance)
-    return float(luminance.mean()), float(luminance.std()), sharpness
 
 
 def read_as(config: "DataConfig", path: str) -> Found:

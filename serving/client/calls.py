@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from faces.record import canvas_from_text
 from serving.client.errors import ContractError, NotFoundError, ServingError
 from serving.client.search_space import SearchSpace
+from serving.served_photos import note_photos
 
 if TYPE_CHECKING:
     from faces.canvas import FaceCanvas
@@ -293,12 +294,17 @@ def _photos(*sides: Sequence[ImageSource]) -> Iterator[tuple[np.ndarray, ...]]:
         photos = [one if isinstance(one, bytes) else Path(one).read_bytes() for one in row]
         size = sum(map(len, photos))
         if rows and (len(rows) == _IMAGE_ROWS or held + size > _IMAGE_BYTES):
-            yield tuple(np.array(side, object) for side in zip(*rows, strict=True))
+            yield _sides(rows)
             rows, held = [], 0
         rows.append(photos)
         held += size
     if rows:
-        yield tuple(np.array(side, object) for side in zip(*rows, strict=True))
+        yield _sides(rows)
+
+
+def _sides(rows: list[list[bytes]]) -> tuple[np.ndarray, ...]:
+    note_photos(photo for row in rows for photo in row)
+    return tuple(np.array(side, object) for side in zip(*rows, strict=True))
 
 
 def _parts(total: int, size: int) -> Iterator[slice]:

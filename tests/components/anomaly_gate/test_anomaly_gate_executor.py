@@ -118,6 +118,9 @@ def test_interface():
         "min_examples": 2,
         "stop": 1,
         "attribute_drift": 0.3,
+        "served_photos": None,
+        "served_days": None,
+        "served_digest": None,
         "code_digest": code_digest("components.anomaly_gate.executor"),
     }
 
