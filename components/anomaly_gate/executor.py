@@ -114,9 +114,12 @@ class Executor(base_executor.BaseExecutor):
         if not path:
             return []
         served = served_photos(read_served(path), path, exec_properties.get("served_days"))
-        say(f"{len(served):,} photos that were served are compared with those of {features.TRAIN}")
-        if len(served) < FEWEST:
-            say(f"fewer than {FEWEST}: too few to compare")
+        trains = sum(int(dataset.num_examples) for dataset in trained.datasets)
+        what = f"{len(served):,} photos that were served and {trains:,} of the train split"
+        if min(len(served), trains) < FEWEST:
+            say(f"{what}: too few to compare, {FEWEST} of each are needed")
+        else:
+            say(f"{what} are compared")
         return skew_findings(features.TRAIN, trained, served, _schema(input_dict))
 
 
