@@ -114,3 +114,35 @@ def test_limits(limits, refused):
         check_duplicates(found, config)
     assert "a/1 (a, train) and b/1 (b, test)" in str(caught.value)
     assert duplicates.rows_of(found)[2] == ["c/1", "c", "val", "d/1", "d", "val", "7"]
+
+
+@pytest.mark.parametrize("many", [10**9, 0], ids=["each with each", "by parts"])
+def test_all_that_are_alike_are_found_and_nothing_else(many, monkeypatch):
+    monkeypatch.setattr(duplicates, "_MANY", many)
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 256, (300, 32), np.uint8)
+    # Copies with 15 to 25 bits turned over, anywhere or all in a few bytes.
+    for at, bits in enumerate(np.repeat(np.arange(15, 26), 9)):
+        inside = 256 if at % 3 else 32
+        turned = np.zeros(256, np.uint8)
+        turned[rng.permutation(inside)[:bits]] = 1
+        codes[299 - at] = codes[at] ^ np.packbits(turned)
+    apart = np.unpackbits(codes[:, None] ^ codes[None], axis=2).sum(axis=2)
+    # Five people, in two splits.
+    images = [Image(f"{at:03d}", f"p{at % 5}") for at in range(300)]
+    splits = {"train": images[:150], "test": images[150:]}
+    expected = [
+        (int(apart[a, b]), a, b)
+        for a in range(300)
+        for b in range(a + 1, 300)
+        if apart[a, b] <= 20 and (a % 5 != b % 5 or (a < 150) != (b < 150))
+    ]
+    assert len(expected) > 40
+    hashes = {image.image_id: code.tobytes() for image, code in zip(images, codes, strict=True)}
+    found = duplicates.find_duplicates(splits, hashes)
+    assert [
+        (one.bits, int(one.first.image_id), int(one.second.image_id)) for one in found
+    ] == sorted(expected)
+    for one in found:
+        assert one.split_of_first == ("train" if int(one.first.image_id) < 150 else "test")
+        assert one.split_of_second == ("train" if int(one.second.image_id) < 150 else "test")
