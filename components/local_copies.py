@@ -10,13 +10,16 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from components.storage import is_address
 
 if TYPE_CHECKING:
     from tfx import types
 
+
+# Names the folder for copies, which outlive a process that is killed; without, the system's own.
+SCRATCH_VARIABLE: Final = "FACEAUTH_SCRATCH"
 
 _Artifacts = Mapping[str, Sequence["types.Artifact"]]
 _Do = Callable[[Any, Any, Any, dict[str, Any]], None]
@@ -43,7 +46,7 @@ def local_copies(inputs: _Artifacts, outputs: _Artifacts) -> Iterator[None]:
     from tfx.dsl.io import fileio
     from tfx.utils import io_utils
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with _scratch() as scratch:
         try:
             for artifact, address in read:
                 if not fileio.exists(address):
@@ -94,10 +97,14 @@ def local_folder(folder: str) -> Iterator[str]:
 
     if not fileio.exists(folder):
         raise FileNotFoundError(f"there is nothing at {folder}")
-    with tempfile.TemporaryDirectory() as scratch:
+    with _scratch() as scratch:
         copy = _place(scratch, folder)
         io_utils.copy_dir(folder, copy)
         yield copy
+
+
+def _scratch() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(dir=os.environ.get(SCRATCH_VARIABLE))
 
 
 def _elsewhere(artifacts: _Artifacts) -> "list[tuple[types.Artifact, str]]":

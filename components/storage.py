@@ -110,18 +110,34 @@ def files_below(folder: str) -> Iterator[StoredFile]:
     store: Any = FileSystems.get_filesystem(below)
     if store.has_dirs():
         raise StorageError(folder, "Beam lists its folders one at a time only; mount or copy it")
-    # What "*" and "[" mean in a pattern is meant for those who write patterns.
-    pattern = "".join(f"[{each}]" if each in "*?[" else each for each in below)
-    try:
-        [found] = FileSystems.match([f"{pattern}**"])
-    except Exception as error:
-        raise StorageError(folder, _reason(error)) from error
-    for each in found.metadata_list:
+    for each in _listed(folder, below, None):
         # Some tools mark a folder by an object of no bytes.
         if not each.path.endswith("/"):
             yield StoredFile(
                 each.path[len(below) :], each.size_in_bytes, each.last_updated_in_seconds
             )
+
+
+def is_empty(folder: str) -> bool:
+    """Whether nothing lies below a folder.
+
+    Raises:
+      StorageError: The store cannot be reached, or refuses, or there is no such bucket.
+    """
+    return not _listed(folder, folder.rstrip("/") + "/", 1)
+
+
+def _listed(folder: str, below: str, limit: int | None) -> list[Any]:
+    from apache_beam.io.filesystems import FileSystems
+
+    # What "*" and "[" mean in a pattern is meant for those who write patterns.
+    pattern = "".join(f"[{each}]" if each in "*?[" else each for each in below)
+    try:
+        [found] = FileSystems.match([f"{pattern}**"], limits=[limit])
+    except Exception as error:
+        raise StorageError(folder, _reason(error)) from error
+    listed: list[Any] = found.metadata_list
+    return listed
 
 
 def _exists(address: str) -> bool:

@@ -1,11 +1,12 @@
 """Where the Beam stages of a run are worked on: the section ``beam`` of a config."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from components.local_beam import IN_PROCESS_RUNNER
 from components.section import Section
+from pipeline.buckets import gs_address
 
 _ADDRESS: Final = r"^[^\s:/]+:\d+$"
 # Beam would otherwise build a source distribution of tfx for the workers, which have it.
@@ -69,9 +70,8 @@ class BeamConfig(Section):
         pattern=r"^[a-z]+-[a-z]+[0-9]+$",
         description="Where `dataflow` runs, such as `europe-west4`: where the bucket is.",
     )
-    temp_location: str | None = Field(
+    temp_location: Annotated[str, AfterValidator(gs_address)] | None = Field(
         None,
-        pattern=r"^gs://[a-z0-9][a-z0-9._-]+(/.*)?$",
         description="Where `dataflow` keeps its own files, `gs://BUCKET/FOLDER`.",
     )
 

@@ -1,12 +1,29 @@
 """Buckets as folders: the path below ``/gcs`` of a ``gs://`` address, and back."""
 
 import os
+import re
 from typing import Final
 
 # The folder below which buckets are mounted.
 BUCKETS_VARIABLE: Final = "FACEAUTH_BUCKETS"
 BUCKETS: Final = "/gcs"
 SCHEME: Final = "gs://"
+
+_ADDRESS: Final = re.compile(r"gs://[a-z0-9][a-z0-9._-]+(/[A-Za-z0-9_][A-Za-z0-9._=-]*)*/?")
+
+
+def gs_address(address: str) -> str:
+    """An address in a bucket, as it is.
+
+    Raises:
+      ValueError: It is none, or has what names of files should not have.
+    """
+    if not _ADDRESS.fullmatch(address):
+        raise ValueError(
+            "this is no address that TensorFlow, TFX and Beam all know; give gs://BUCKET/FOLDER, "
+            "with letters, digits and . _ - = in FOLDER; a folder of this machine is none"
+        )
+    return address
 
 
 def folder() -> str:

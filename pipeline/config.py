@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from components.decision.config import DecisionConfig
 from components.metrics.fairness import FairnessConfig
@@ -31,6 +31,7 @@ from components.trainer.networks.config import DLIB_SIDE
 from components.trainer.networks.dlib_weights import PACKAGE
 from components.transform.config import ImageConfig
 from pipeline.beam import BeamConfig
+from pipeline.buckets import address_of, gs_address
 from pipeline.errors import CommandError
 from pipeline.run_folder import ARTIFACTS, METADATA
 from pipeline.spans import SpanError, with_span
@@ -75,13 +76,23 @@ class ValidationConfig(Section):
     )
     served_photos: str | None = Field(
         None,
+        min_length=1,
         description="The CSV file to which those who serve add what photos are like "
         "(`FACEAUTH_SERVED_PHOTOS`). The training photos are compared with them before anything is "
         "trained, by the `skew_comparator`s of `schemas/images.pbtxt`.",
     )
     served_days: int | None = Field(
-        None, ge=1, description="Of that file, the last days that count; without, all."
+        None, ge=1, le=36_500, description="Of that file, the last days that count; without, all."
     )
+
+    @model_validator(mode="after")
+    def _days_of_something(self) -> "ValidationConfig":
+        if self.served_days is not None and self.served_photos is None:
+            raise ValueError(
+                "served_days are days of the file served_photos, which is not given; give it, or "
+                "remove served_days"
+            )
+        return self
 
 
 class Threshold(Section):
@@ -211,9 +222,10 @@ class KubeflowConfig(Section):
         min_length=1, description="The container image with this package (`make image`)."
     )
     pipeline_root: str = Field(
-        pattern=r"^gs://[a-z0-9][a-z0-9._-]+(/.*)?$",
-        description="Where artifacts go, `gs://BUCKET/FOLDER`. Every pod has the bucket mounted as "
-        "`/gcs/BUCKET`: Vertex AI does that, elsewhere Cloud Storage FUSE.",
+        pattern=r"^gs://[a-z0-9][a-z0-9._-]+(/[A-Za-z0-9_][A-Za-z0-9._=-]*)*/?$",
+        description="Where artifacts go on Kubeflow, `gs://BUCKET/FOLDER`. Pods that have the "
+        "bucket mounted as `/gcs/BUCKET` read and write there: Vertex AI mounts it, elsewhere "
+        "Cloud Storage FUSE does. Others copy.",
     )
     volume_claim: str | None = Field(
         None,
@@ -255,12 +267,11 @@ class PipelineConfig(Section):
         description="Where runs leave artifacts, metadata and logs; a relative path starts at the "
         "project's folder.",
     )
-    pipeline_root: str | None = Field(
+    pipeline_root: Annotated[str, AfterValidator(gs_address)] | None = Field(
         None,
-        pattern=r"^gs://[a-z0-9][a-z0-9._-]+(/.*)?$",
         description="An address, `gs://BUCKET/FOLDER`, in which artifacts go to a folder of the "
         "pipeline's name, instead of to `artifacts` below `runs_dir`. Metadata, logs and a copy of "
-        "the report stay in `runs_dir`.",
+        "the report stay in `runs_dir`. Kubeflow takes `kubeflow.pipeline_root`.",
     )
     keep_runs: int | None = Field(
         None,
@@ -315,10 +326,15 @@ class PipelineConfig(Section):
         if self.beam.runner != "dataflow":
             return self
         if not is_address(self.data.images):
+            there = address_of(self.data.images)
+            todo = (
+                "copy the photos into a bucket and give gs://BUCKET/FOLDER"
+                if there == self.data.images
+                else f"give {there}"
+            )
             raise ValueError(
                 f"beam.runner is dataflow, whose workers see no folder of this machine, and "
-                f"data.images is {self.data.images}; copy the photos into a bucket and give "
-                "gs://BUCKET/FOLDER"
+                f"data.images is {self.data.images}; {todo}"
             )
         if self.pipeline_root is None and self.kubeflow is None:
             raise ValueError(
@@ -326,16 +342,6 @@ class PipelineConfig(Section):
                 "artifacts go to runs_dir; set pipeline_root: gs://BUCKET/FOLDER"
             )
         return self
-
-    @field_validator("pipeline_root", mode="before")
-    @classmethod
-    def _is_read_by_all(cls, root: Any) -> Any:
-        if isinstance(root, str) and not root.startswith("gs://"):
-            raise ValueError(
-                "an address that TensorFlow and Beam both know begins with gs://; for a folder of "
-                "this machine, or a mounted one, set runs_dir"
-            )
-        return root
 
     @model_validator(mode="after")
     def _network_fits(self) -> "PipelineConfig":
@@ -560,9 +566,9 @@ def parse_config(
     if isinstance(network, dict) and network.get("weights") not in (None, "imagenet", PACKAGE):
         network["weights"] = str(absolute(str(network["weights"])))
     validation = tree.get("validation")
-    if isinstance(validation, dict) and isinstance(validation.get("served_photos"), str):
+    if isinstance(validation, dict) and validation.get("served_photos"):
         place = "validation.served_photos"
-        validation["served_photos"] = _data_path(validation["served_photos"], place)
+        validation["served_photos"] = _data_path(str(validation["served_photos"]), place)
     data = tree.get("data")
     if isinstance(data, dict):
         # Paths mean the same from wherever the run is started.

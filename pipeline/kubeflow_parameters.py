@@ -254,6 +254,9 @@ def _changed(
 ) -> _AnySection:
     """A section, or the whole config, with what was submitted; one by one, to know which is bad."""
     changed = section.model_validate_json(text, strict=True)
+    # Of a whole config, photos stay where Dataflow's workers see them.
+    if isinstance(changed, PipelineConfig) and changed.beam.runner == "dataflow":
+        folders = False
     for parameter, value in given:
         tree = changed.model_dump(mode="json")
         node = tree[parameter.section] if section is PipelineConfig else tree

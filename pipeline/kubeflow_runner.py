@@ -12,6 +12,7 @@ change is applied.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,8 @@ import yaml
 from absl import logging
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
 
-from pipeline.buckets import BUCKETS, BUCKETS_VARIABLE, bucket_of, folder, mounted
+from components.storage import is_address
+from pipeline.buckets import BUCKETS, BUCKETS_VARIABLE, address_of, bucket_of, folder, mounted
 from pipeline.config import ConfigError, KubeflowConfig, PipelineConfig, load_config
 from pipeline.definition import create_pipeline
 from pipeline.kubeflow_parameters import add_parameters
@@ -66,7 +68,9 @@ def compile_pipeline(config: PipelineConfig) -> Path:
     )
     kubeflow.KubeflowV2DagRunner(settings, str(target.parent), target.name).run(pipeline)
     spec = yaml.safe_load(target.read_text(encoding="utf-8"))
-    _complete(spec, config.kubeflow)
+    # What has been served since, no key of the cache tells.
+    never = (*_NEVER_CACHED, "AnomalyGate-images") if config.validation.served_photos else None
+    _complete(spec, config.kubeflow, never or _NEVER_CACHED)
     add_parameters(spec, named)
     documents = [spec, *_platforms(spec, config.kubeflow)]
     with whole_file(target) as path:
@@ -74,7 +78,7 @@ def compile_pipeline(config: PipelineConfig) -> Path:
     return target
 
 
-def _complete(spec: dict[str, Any], wanted: KubeflowConfig) -> None:
+def _complete(spec: dict[str, Any], wanted: KubeflowConfig, never_cached: Sequence[str]) -> None:
     """Adds what TFX leaves out of a spec.
 
     Raises:
@@ -89,7 +93,7 @@ def _complete(spec: dict[str, Any], wanted: KubeflowConfig) -> None:
             f"{', '.join(sorted(tasks))}"
         )
     for component, task in tasks.items():
-        task["cachingOptions"] = {"enableCache": wanted.cache and component not in _NEVER_CACHED}
+        task["cachingOptions"] = {"enableCache": wanted.cache and component not in never_cached}
         label = spec["components"][component]["executorLabel"]
         container = executors[label].get("container")
         if container is None:
@@ -134,5 +138,9 @@ def _platforms(spec: dict[str, Any], wanted: KubeflowConfig) -> list[dict[str, A
 def run(given: argparse.Namespace) -> int:
     """Compiles the config and says where the spec is."""
     logging.set_verbosity(logging.WARNING)
-    print(compile_pipeline(load_config(given.config)))
+    config = load_config(given.config)
+    print(compile_pipeline(config))
+    for key, path in (("images", config.data.images), ("image_list", config.data.image_list)):
+        if path and not is_address(path) and address_of(path) == path:
+            print(f"note: data.{key} is {path}, and pods have to have it under this path")
     return 0

@@ -7,6 +7,8 @@ METADATA: Final = "metadata.sqlite"
 ARTIFACTS: Final = "artifacts"
 # With artifacts at an address: which metadata they are of; the same file lies there.
 OWNER: Final = "owner.txt"
+# Copies of what lies there, while a component works on them.
+SCRATCH: Final = "scratch"
 LOGS: Final = "logs"
 REPORT: Final = "report"
 PREVIEW: Final = "preview.png"

@@ -82,9 +82,12 @@ class Executor(base_executor.BaseExecutor):
             message = f"{len(findings)} findings in {statistics.uri}:\n{report(findings)}"
             if not passed and exec_properties["stop"]:
                 raise DataAnomalyError(
-                    f"{message}\nThe run stops here; to only report, set stop to false"
+                    f"{message}\nThe run stops here; to only report, set "
+                    "validation.stop_on_anomalies: false"
                 )
             logging.warning("%s", message)
+            for line in message.splitlines():
+                say(line)
 
     def _drift(
         self,

@@ -1,9 +1,6 @@
 """How far what is served is from what is trained on, by TFDV's comparators."""
 
-import csv
-import io
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +15,8 @@ _MEND: Final = (
     "validation.stop_on_anomalies: false, or raise the threshold"
 )
 _WHOLE: Final = ("width", "height", "channels")
+# No side of a photo is longer.
+_MOST: Final = 10**6
 
 
 class ServedPhotosError(ValueError):
@@ -95,12 +94,15 @@ def skew_findings(split: str, trained: Any, served: Any, schema: Any) -> list[Fi
 
 
 def _rows(content: bytes, path: str) -> Iterator[tuple[date, list[float]]]:
-    lines = csv.reader(io.StringIO(content.decode("utf-8", "replace")))
-    if next(lines, None) != list(COLUMNS):
-        raise _bad(path, 1, f"it has to be {','.join(COLUMNS)}")
-    for row in lines:
-        if row:
-            yield _row(row, path, lines.line_num)
+    header, *lines = content.decode("utf-8-sig", "replace").split("\n")
+    if header.strip() != ",".join(COLUMNS):
+        raise ServedPhotosError(
+            f"validation.served_photos: {path} does not begin with the line {','.join(COLUMNS)}; "
+            f"give a file that was written with {VARIABLE}"
+        )
+    for number, line in enumerate(lines, 2):
+        if line.strip():
+            yield _row(line.strip().split(","), path, number)
 
 
 def _row(row: list[str], path: str, line: int) -> tuple[date, list[float]]:
@@ -108,15 +110,20 @@ def _row(row: list[str], path: str, line: int) -> tuple[date, list[float]]:
         raise _bad(path, line, f"{len(row)} values instead of {len(COLUMNS)}")
     try:
         day = date.fromisoformat(row[0])
-        values: Iterable[float] = [
-            int(text) if name in _WHOLE else float(text)
-            for name, text in zip(COLUMNS[1:], row[1:], strict=True)
-        ]
+        # In UTC, which may be a day ahead of here.
+        if day > date.today() + timedelta(days=1):
+            raise ValueError(f"{day} is yet to come")
+        values = [_number(name, text) for name, text in zip(COLUMNS[1:], row[1:], strict=True)]
     except ValueError as error:
         raise _bad(path, line, str(error)) from None
-    if not all(map(math.isfinite, values)):
-        raise _bad(path, line, "a value is not a finite number")
-    return day, list(values)
+    return day, values
+
+
+def _number(name: str, text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= _MOST or (name in _WHOLE and not value.is_integer()):
+        raise ValueError(f"{text[:20]!r} is no {name}")
+    return int(value) if name in _WHOLE else value
 
 
 def _bad(path: str, line: int, what: str) -> ServedPhotosError:

@@ -110,7 +110,8 @@ def find_duplicates(
     for a, b, bits in _alike(codes):
         apart = (person[a] != person[b]) | (place[a] != place[b])
         for i, j, distance in zip(*(each[apart].tolist() for each in (a, b, bits)), strict=True):
-            found.append(Duplicate(*images[i], *images[j], int(distance)))
+            (first, split_a), (second, split_b) = images[i], images[j]
+            found.append(Duplicate(first, split_a, second, split_b, int(distance)))
     return sorted(found, key=lambda one: (one.bits, one.first.image_id, one.second.image_id))
 
 

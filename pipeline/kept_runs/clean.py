@@ -19,6 +19,7 @@ from pipeline.run_folder import (
     KEPT_FACES,
     LOGS,
     METADATA,
+    SCRATCH,
 )
 
 
@@ -80,15 +81,18 @@ def clean(root: Path, keep: int, say: Callable[[str], object], dry_run: bool = F
     size = sum(map(_size, [*folders, *left]))
     stored: dict[str, int] = {}
     stored_left: dict[str, int] = {}
-    for there in history.stored():
+    ours, others = history.stored()
+    for address in others:
+        say(f"{address}: left alone, since what lies there now is not of these runs (owner.txt)")
+    for there in ours:
         stored |= {k: v for k, v in there.folders().items() if k not in addresses}
         stored_left |= there.left_behind(began)
     size += sum(stored.values()) + sum(stored_left.values())
     if not dry_run:
         for path in [*folders, *left]:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        for address in (*stored, *stored_left):
-            delete(address)
+        for place in (*stored, *stored_left):
+            delete(place)
         history.mark_deleted(old)
         for node in history.cancel_running():
             say(f"{node}: was still said to be running, and is canceled")
@@ -110,6 +114,7 @@ def _artifact_folders(root: Path) -> Iterator[Path]:
 def _left_behind(root: Path, began: float, stay: set[int]) -> Iterator[Path]:
     """Logs, checkpoints and temporary files of no run that is kept."""
     yield from (root / DAMAGED).glob("*")
+    yield from (root / SCRATCH).glob("*")
     yield from (root / ARTIFACTS).glob("*/.system/*/*")
     for pattern in (f"{LOGS}/*", f"{ARTIFACTS}/*/{CHECKPOINTS}/*"):
         for path in root.glob(pattern):

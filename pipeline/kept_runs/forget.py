@@ -31,12 +31,13 @@ from pipeline.run_folder import (
     METADATA,
     PREVIEW,
     REPORT,
+    SCRATCH,
 )
 from serving.names import one_name, spellings
 from serving.whole_file import whole_file
 
 _MODELS: Final = ("Model", "PushedModel", "ModelBlessing", "InfraBlessing", "Schema")
-_CACHES: Final = (KEPT_FACES, KEPT_EMBEDDINGS, DAMAGED, REPORT, PREVIEW)
+_CACHES: Final = (SCRATCH, KEPT_FACES, KEPT_EMBEDDINGS, DAMAGED, REPORT, PREVIEW)
 
 
 @dataclass
@@ -78,7 +79,11 @@ def run(given: argparse.Namespace) -> int:
             digests |= forget(root, given.id, print)
         wanted = pattern(given.id, digests)
         left: list[Path | str] = list(files_with(runs, wanted)) if runs.is_dir() else []
-        stored = [there for root in roots for there in History(root).stored()]
+        stored, others = [], list[str]()
+        for root in roots:
+            ours, of_others = History(root).stored()
+            stored += ours
+            others += of_others
         for there in stored:
             left += there.with_(wanted)
     count = sum(1 for path in runs.rglob("*") if path.is_file())
@@ -89,6 +94,11 @@ def run(given: argparse.Namespace) -> int:
     if left:
         shown = "\n  ".join(map(str, left))
         raise CommandError(f"something is left of {given.id}; delete it by hand:\n  {shown}")
+    if others:
+        raise CommandError(
+            f"artifacts of these runs lay in {', '.join(others)}, and what lies there now is not "
+            "of them (owner.txt); it was not searched: do that where those runs are kept"
+        )
     print("nothing is left")
     return 0
 
@@ -146,8 +156,9 @@ def forget(root: Path, identity: str, say: Callable[[str], object]) -> set[str]:
 
 def _forget_stored(history: History, part: Part, wanted: re.Pattern[bytes]) -> set[str]:
     """Takes a person out of what lies at addresses; returns those of the artifacts that went."""
-    gone = set(part.addresses)
-    stored = history.stored()
+    stored, _ = history.stored()
+    ours = tuple(f"{there.root}/" for there in stored)
+    gone = {each for each in part.addresses if each.startswith(ours)}
     for there in stored:
         gone |= {place for each in there.with_(wanted) if (place := there.artifact_of(each))}
     gone -= {each.uri.rstrip("/") for each in history.artifacts() if each.type_name in _MODELS}

@@ -8,7 +8,8 @@ from typing import Any
 from components.storage import is_address
 from pipeline.kept_runs.stored import StoredRuns, stored_runs
 from pipeline.launcher.records import Records
-from pipeline.run_folder import METADATA
+from pipeline.owner import owner_of
+from pipeline.run_folder import METADATA, OWNER
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class History(Records):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root / METADATA, writable=True)
-        self._name = root.name
+        self._root, self._name = root, root.name
 
     def artifacts(self) -> list[Entry]:
         """All artifacts that are not marked as deleted."""
@@ -52,9 +53,24 @@ class History(Records):
             if each.state != self._protos.Artifact.State.DELETED and each.uri
         ]
 
-    def stored(self) -> list[StoredRuns]:
-        """Where artifacts lie, or lay, that are at addresses."""
-        return stored_runs(self._name, (each.uri for each in self._store.get_artifacts()))
+    def stored(self) -> tuple[list[StoredRuns], list[str]]:
+        """Where artifacts lie that are at addresses; and where they lay, and others lie now.
+
+        Raises:
+            CommandError: An address cannot be read.
+        """
+        own = self._root / OWNER
+        token = own.read_text(encoding="utf-8") if own.is_file() else None
+        ours, others = [], []
+        for there in stored_runs(self._name, (each.uri for each in self._store.get_artifacts())):
+            owner = owner_of(there.root)
+            if owner is None:
+                continue  # Nothing is left there.
+            if owner == token:
+                ours.append(there)
+            else:
+                others.append(there.root)
+        return ours, others
 
     def mark_deleted(self, artifacts: Iterable[Entry]) -> None:
         """Says of artifacts that they are deleted, so that no run looks for them."""

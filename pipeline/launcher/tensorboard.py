@@ -21,11 +21,15 @@ def show(given: argparse.Namespace) -> NoReturn:
     Raises:
         CommandError: There is no run.
     """
-    runs = load_config(given.config).runs_dir
-    if not Path(runs).is_dir():
+    config = load_config(given.config)
+    runs, others = config.runs_dir, list(given.others)
+    if config.pipeline_root is not None:
+        # Its fast loader has a client of its own for buckets, with other credentials.
+        runs, others = config.artifacts, ["--load_fast=false", *others]
+    elif not Path(runs).is_dir():
         raise CommandError(f"there is no run in {runs}; faceauth run makes one")
     tensorboard = Path(sys.executable).with_name("tensorboard")
-    command = [str(tensorboard), "--logdir", runs, *given.others]
+    command = [str(tensorboard), "--logdir", runs, *others]
     # TensorBoard imports TensorFlow, which says much that is of no use here.
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
     os.execve(tensorboard, command, {**quiet, **os.environ})

@@ -155,7 +155,27 @@ DATAFLOW = {
         ),
         (
             {"pipeline_root": "/mnt/bucket"},
-            "pipeline_root: '/mnt/bucket': an address that TensorFlow and Beam both know begins",
+            "pipeline_root: '/mnt/bucket': this is no address that TensorFlow, TFX and Beam all",
+        ),
+        (
+            {"pipeline_root": "gs://bucket/../other"},
+            "pipeline_root: 'gs://bucket/../other': this is no address that",
+        ),
+        (
+            {"beam": {**DATAFLOW, "temp_location": "/tmp"}},
+            "beam.temp_location: '/tmp': this is no address that TensorFlow, TFX and Beam all know",
+        ),
+        (
+            {
+                "beam": DATAFLOW,
+                "data": {"images": "/gcs/bucket/photos"},
+                "pipeline_root": "gs://b1",
+            },
+            "and data.images is /gcs/bucket/photos; give gs://bucket/photos",
+        ),
+        (
+            {"validation": {"served_days": 30}},
+            "validation: served_days are days of the file served_photos, which is not given;",
         ),
         ({"name": 7}, "name: 7: Input should be a valid string"),
         ({"name": "My Faces"}, "name: 'My Faces': String should match pattern"),

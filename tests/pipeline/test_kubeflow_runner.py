@@ -28,6 +28,7 @@ from data import synthetic
 from pipeline import buckets, kubeflow_container
 from pipeline.config import PROJECT, ConfigError, PipelineConfig, parse_config
 from pipeline.kubeflow_runner import compile_pipeline
+from serving.served_file import COLUMNS
 
 # Component and input: the component and output that it comes from.
 ARTIFACTS = {
@@ -327,6 +328,18 @@ def test_a_spec_says_where_artifacts_go_and_has_a_name_that_kubeflow_takes(
     assert kept == "gs://bucket/runs/aligned_faces"
 
 
+def test_what_was_served_is_looked_at_whatever_the_cache_has(
+    tree: dict[str, Any], tmp_path: Path
+) -> None:
+    served = tmp_path / "served.csv"
+    served.write_text(",".join(COLUMNS))
+    for validation, cached in (({}, True), ({"served_photos": str(served)}, False)):
+        spec = compiled(load({**tree, "validation": validation}))
+        tasks = spec.root.dag.tasks
+        assert tasks["AnomalyGate-images"].caching_options.enable_cache is cached
+        assert tasks["AnomalyGate-pairs"].caching_options.enable_cache is True
+
+
 def test_every_config_that_ships_has_a_name_that_kubeflow_takes() -> None:
     for path in sorted((PROJECT / "pipeline" / "configs").glob("*.yaml")):
         name = yaml.safe_load(path.read_text())["name"].replace("_", "-")
@@ -477,6 +490,27 @@ def test_what_sends_work_to_dataflow_gets_addresses(started: Any, tmp_path: Path
     uri, values = started(BEAM, "--runner=DataflowRunner", **given)
     assert (uri, values["kept_faces"]) == ("gs://bucket/runs/1/images", KEPT)
     assert json.loads(values["data_config"])["images"] == "gs://bucket/others"
+    # Report has the whole config, in which photos stay where they are, too.
+    whole = parse_config(
+        {
+            "name": "faces",
+            "data": {"images": "gs://bucket/photos"},
+            "pipeline_root": "gs://bucket/runs",
+            "beam": {
+                "runner": "dataflow",
+                "project": "faces",
+                "region": "europe-west4",
+                "temp_location": "gs://bucket/temp",
+                "image": "me/faceauth:1",
+            },
+        },
+        "test",
+        {},
+    ).model_dump_json()
+    _, values = started(
+        PLAIN, "--runner=DataflowRunner", run_config=whole, data__images="gs://bucket/others"
+    )
+    assert json.loads(values["run_config"])["data"]["images"] == "gs://bucket/others"
     uri, _ = started(PLAIN, "--runner=DataflowRunner")
     assert uri == str(tmp_path / "gs/bucket/runs/1/images")
 

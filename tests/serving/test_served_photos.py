@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -37,18 +38,45 @@ def test_a_line_says_when_and_how_large_and_how_bright(file: Path) -> None:
     assert numbers == ("4,3,1,0.2,0,0", "8,8,3,1,0,0")
 
 
-def test_it_measures_what_pair_example_gen_measures(file: Path) -> None:
+@pytest.mark.parametrize("kind", ["colours", "grey", "grey in 16 bits", "palette", "transparent"])
+def test_it_measures_what_pair_example_gen_measures(file: Path, kind: str) -> None:
     from components.pair_example_gen.images import ImageFacts, inspect
 
     rng = np.random.default_rng(0)
+    # Some of them dark, none of them even.
+    colours = (rng.integers(0, 255, (600, 40, 3)) * np.linspace(0, 1, 40)[:, None]).astype(np.uint8)
+    image = Image.fromarray(colours)
+    if kind == "grey":
+        image = image.convert("L")
+    elif kind == "grey in 16 bits":
+        image = Image.fromarray(colours[..., 0].astype(np.uint16) * 256 + 17)
+    elif kind == "palette":
+        image = image.quantize(16)
+    elif kind == "transparent":
+        image.putalpha(100)
     buffer = io.BytesIO()
-    Image.fromarray(rng.integers(0, 255, (600, 40, 3), np.uint8)).save(buffer, "PNG")
+    image.save(buffer, "PNG")
     facts = inspect(buffer.getvalue(), 10**7)
     assert isinstance(facts, ImageFacts)
     note_photos([buffer.getvalue()])
     line = file.read_text().splitlines()[1].split(",")[1:]
     expected = [getattr(facts, name) for name in COLUMNS[1:]]
-    np.testing.assert_allclose([float(text) for text in line], expected, rtol=1e-5)
+    # Three digits.
+    np.testing.assert_allclose([float(text) for text in line], expected, rtol=6e-3)
+
+
+@pytest.mark.parametrize("kind", ["animated", "four inks", "too large"])
+def test_what_is_quarantined_in_training_is_passed_over(file: Path, kind: str) -> None:
+    buffer = io.BytesIO()
+    if kind == "animated":
+        frames = [Image.new("L", (4, 3), value) for value in (0, 200)]
+        frames[0].save(buffer, "PNG", save_all=True, append_images=frames[1:])
+    elif kind == "four inks":
+        Image.new("CMYK", (4, 3)).save(buffer, "JPEG")
+    else:
+        Image.new("1", (10_000, 6_000)).save(buffer, "PNG")
+    note_photos([buffer.getvalue()])
+    assert len(file.read_text().splitlines()) == 1
 
 
 def test_what_is_sent_is_noted_once(file: Path) -> None:
@@ -81,6 +109,15 @@ def test_nobody_is_locked_out_for_a_full_disk(
         note_photos([photo(1)])
     assert "1 photos are not noted in" in caplog.text
     assert "No such file or directory" in caplog.text
+
+
+def test_nobody_waits_for_a_pipe_that_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "pipe"))
+    note_photos([photo(1)])
+    assert "No such device or address" in caplog.text
 
 
 def test_lines_of_many_at_a_time_are_whole(file: Path) -> None:

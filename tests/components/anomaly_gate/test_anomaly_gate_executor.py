@@ -82,7 +82,7 @@ def test_everything_that_is_wrong_is_in_one_error(gate, tmp_path):
         "  train, label",
         "  test, label",
     ]
-    assert lines[5] == "The run stops here; to only report, set stop to false"
+    assert lines[5] == "The run stops here; to only report, set validation.stop_on_anomalies: false"
     assert json.loads((tmp_path / "v" / "verdict.json").read_text())["passed"] is False
 
 

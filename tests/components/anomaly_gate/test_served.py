@@ -72,24 +72,32 @@ def test_few_photos_are_not_compared() -> None:
 
 
 def test_the_last_days_count() -> None:
-    rows = [f"2026-11-{day:02d},10,20,3,0.{day},0.1,0.1" for day in (1, 28, 30)]
+    rows = [f"2026-10-{day:02d},10,20,3,0.{day},0.1,0.1" for day in (1, 28, 30)]
     content = "\n".join([HEADER, *rows, ""]).encode()
     assert served_photos(content, "f", None)["brightness"].tolist() == [0.1, 0.28, 0.30]
-    # Of 30 November, the 28th is the third day back.
+    # Of 30 October, the 28th is the third day back.
     assert served_photos(content, "f", 3)["brightness"].tolist() == [0.28, 0.30]
     assert served_photos(content, "f", 2)["brightness"].tolist() == [0.30]
     assert served_photos(HEADER.encode(), "f", 2).empty
+    # As another program may have saved it.
+    windows = "\ufeff".encode() + content.replace(b"\n", b"\r\n")
+    assert served_photos(windows, "f", None)["width"].tolist() == [10, 10, 10]
 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([], "f, line 1: it has to be day,width,"),
-        (["width,height"], "f, line 1: it has to be day,width,"),
+        ([], "f does not begin with the line day,width,"),
+        (["width,height"], "f does not begin with the line day,width,"),
         ([HEADER, "2026-11-01,10,20"], "line 2: 3 values instead of 7; delete the line"),
         ([HEADER, "1 Nov,10,20,3,0.1,0.1,0.1"], "line 2: Invalid isoformat string: '1 Nov'"),
-        ([HEADER, "2026-11-01,ten,20,3,0.1,0.1,0.1"], "line 2: invalid literal for int"),
-        ([HEADER, "2026-11-01,10,20,3,nan,0.1,0.1"], "line 2: a value is not a finite number"),
+        ([HEADER, "2999-11-01,10,20,3,0.1,0.1,0.1"], "line 2: 2999-11-01 is yet to come"),
+        ([HEADER, "2026-11-01,ten,20,3,0.1,0.1,0.1"], "line 2: could not convert string to float"),
+        ([HEADER, "2026-11-01,10.5,20,3,0.1,0.1,0.1"], "line 2: '10.5' is no width"),
+        ([HEADER, "2026-11-01,10,20,3,nan,0.1,0.1"], "line 2: 'nan' is no brightness"),
+        ([HEADER, f"2026-11-01,{'9' * 400},20,3,0,0,0"], "line 2: '99999999999999999999' is no wi"),
+        ([HEADER, "", '2026-11-01,"10,20,3,0,0,0'], "line 3: could not convert string to float"),
+        ([HEADER, "x" * 200_000 + "\0"], "line 2: 1 values instead of 7"),
     ],
 )
 def test_another_file_is_refused_with_its_line(lines: list[str], message: str) -> None:

@@ -92,6 +92,8 @@ def bucket_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[St
     store = Store(tmp_path / "runs" / "faces")
     store.bucket = Bucket("bucket")
     store.artifacts = "gs://bucket/runs/faces"
+    (store.root / "owner.txt").write_text("this one")
+    store.put(f"{store.artifacts}/owner.txt", b"this one")
     authority = tmp_path / "authority.pem"
     with served(store.bucket, authority) as address:
         for name, value in environment(address, authority).items():

@@ -127,7 +127,6 @@ def test_what_lies_beside_artifacts_at_an_address(bucket_store) -> None:
         "aligned_faces/c0de/ab/face": old,
         "aligned_faces/c0de/ab/face.1.part": old,
         "embeddings/net/key.npz": old,
-        "owner.txt": old,
     }.items():
         bucket.put(f"runs/faces/{name}", b"x", updated)
     bucket.put("runs/faces_2/Trainer/model/1/model", b"of another pipeline")
@@ -149,3 +148,15 @@ def test_what_lies_beside_artifacts_at_an_address(bucket_store) -> None:
         "runs/faces/owner.txt",
         "runs/faces_2/Trainer/model/1/model",
     ]
+
+
+def test_what_is_not_of_these_runs_is_left_alone(bucket_store) -> None:
+    store = bucket_store
+    four_runs(store)
+    # Another machine took the address over.
+    store.put(f"{store.artifacts}/owner.txt", b"another one")
+    before = store.bucket.names("")
+    said: list[str] = []
+    clean(store.root, 1, said.append)
+    assert said[0].startswith("gs://bucket/runs/faces: left alone, since what lies there now is")
+    assert store.bucket.names("") == before

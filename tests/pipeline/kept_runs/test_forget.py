@@ -115,11 +115,17 @@ def test_the_command_forgets_at_an_address(bucket_store, tmp_path, capsys) -> No
     assert f"below {tmp_path / 'runs'} and gs://bucket/runs/faces for the name" in said
     assert said.endswith("nothing is left\n")
     kept = [name for name in store.bucket.names("") if "/file" not in name]
-    assert kept == ["runs/faces/Gen/images/5/Split-train/images-00000"]
+    assert kept == ["runs/faces/Gen/images/5/Split-train/images-00000", "runs/faces/owner.txt"]
     # What cannot be deleted is named, and is no success.
     store.put(f"{store.artifacts}/Trainer/model/3/note.txt", b"Ada was here")
     assert main(asked) == 2
     assert "gs://bucket/runs/faces/Trainer/model/3/note.txt" in capsys.readouterr().err
+    # Of what others put there since, nothing is promised.
+    store.put(f"{store.artifacts}/owner.txt", b"another one")
+    before = store.bucket.names("")
+    assert main(asked) == 2
+    assert "it was not searched: do that where those runs are kept" in capsys.readouterr().err
+    assert store.bucket.names("") == before
 
 
 def test_an_artifact_that_only_names_a_person_goes(store) -> None:
