@@ -5,10 +5,13 @@ process of this machine answers for Google. Whatever works and wherever artifact
 and each weight is that of a run in one process and in a folder.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from test_chain import DATA, FACEAUTH, MODEL, Chain, inherited
 from tfx.utils import io_utils
 
 from components.storage import files_below
+from serving.server_process import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -59,14 +63,33 @@ def command(chain: Chain, *arguments: str) -> str:
     return done.stdout
 
 
+def shown_in_tensorboard(chain: Chain) -> list[str]:
+    """The runs that TensorBoard finds, once it has found some."""
+    port = free_port()
+    asked = [*FACEAUTH, "tensorboard", "--config", str(chain.path), "--port", str(port)]
+    with subprocess.Popen(asked, env={**inherited(), **IN_BUCKET}) as process:
+        try:
+            for _ in range(120):
+                time.sleep(0.5)
+                with contextlib.suppress(OSError):
+                    url = f"http://127.0.0.1:{port}/data/runs"
+                    found: list[str] = json.loads(urllib.request.urlopen(url, timeout=10).read())
+                    if found:
+                        return found
+            return []
+        finally:
+            process.kill()
+
+
 def test_artifacts_in_a_bucket(jobs: Path, expected: dict[str, Any], tmp_path: Path) -> None:
     chain = Chain(tmp_path / "there")
     first = chain.run("local", **IN_BUCKET)
     assert outputs(chain.config) == expected
     # Nothing of it lies here, but what people look at.
     assert {path.name for path in chain.config.root.iterdir()} == {
-        *("logs", "metadata.sqlite", "owner.txt", "report", "run.lock")
+        *("logs", "metadata.sqlite", "owner.txt", "report", "run.lock", "scratch")
     }
+    assert not list((chain.config.root / "scratch").iterdir())
     assert "120 images, 16 identities" in first.screen
     assert not list(jobs.iterdir())
 
@@ -77,6 +100,7 @@ def test_artifacts_in_a_bucket(jobs: Path, expected: dict[str, Any], tmp_path: P
     shutil.rmtree(report.parent)
     assert str(report) in command(chain, "report", "--print")
     assert "Blessed: every threshold" in command(chain, "outcome")
+    assert any("model_run" in run for run in shown_in_tensorboard(chain))
 
     # Another pair of eyes on the same address would count its executions from 1 again.
     other = Chain(tmp_path / "other")
