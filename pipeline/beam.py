@@ -84,15 +84,9 @@ class BeamConfig(Section):
                     "remove it, or set beam.runner"
                 )
         if self.runner == "dataflow":
-            missing = [
-                key
-                for key in ("project", "region", "temp_location", "image")
-                if getattr(self, key) is None
-            ]
-            if missing:
-                raise ValueError(
-                    f"runner dataflow needs {missing[0]}: {_WHAT_DATAFLOW_NEEDS[missing[0]]}"
-                )
+            for key, what in _WHAT_DATAFLOW_NEEDS.items():
+                if getattr(self, key) is None:
+                    raise ValueError(f"runner dataflow needs {key}: {what}")
             return self
         if self.runner == "direct":
             return self
