@@ -21,6 +21,7 @@ GAP = 2
 BREAK = 16  # between the two images of a pair, and between same and different pairs
 LABELS = 84  # width of the first column
 TITLE = 20
+_LOOKED_AT = 10_000  # pairs, for some whose photos can be used
 
 
 def train_pairs(config: PipelineConfig, count: int) -> list[tuple[int, str, str]]:
@@ -37,7 +38,11 @@ def train_pairs(config: PipelineConfig, count: int) -> list[tuple[int, str, str]
       DataError: The data set is not as its config says.
     """
     from components.pair_example_gen.images import ImageFacts, read_as
-    from components.pair_example_gen.planning import final_pairs, read_listed_pairs
+    from components.pair_example_gen.planning import (
+        SampledByWorkers,
+        final_pairs,
+        read_listed_pairs,
+    )
     from components.pair_example_gen.sources import read_images
     from components.pair_example_gen.splitting import split_images
 
@@ -48,8 +53,12 @@ def train_pairs(config: PipelineConfig, count: int) -> list[tuple[int, str, str]
     listed = read_listed_pairs(splits, identity_of, config.data)
     drawn = final_pairs(splits, listed, {}, config.data)[features.TRAIN]
     chosen: dict[int, list[tuple[int, str, str]]] = {1: [], 0: []}
-    for pairs in drawn:
-        for first, second, label in zip(pairs.first, pairs.second, pairs.label, strict=True):
+    if isinstance(drawn, SampledByWorkers):
+        columns = [drawn.rows(0, min(drawn.count, _LOOKED_AT))]
+    else:
+        columns = [(pairs.first, pairs.second, pairs.label) for pairs in drawn]
+    for rows_of in columns:
+        for first, second, label in zip(*rows_of, strict=True):
             rows = chosen[int(label)]
             if len(rows) == count:
                 continue

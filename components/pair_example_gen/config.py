@@ -129,6 +129,14 @@ class DataConfig(Section):
     )
     pairs: PairCounts = PairCounts()
     pair_lists: PairLists = PairLists()
+    pairs_in_memory: int = Field(
+        default=5_000_000,
+        ge=0,
+        description="Up to so many pairs of a split are drawn at once, where they take 100 bytes "
+        "each. More are drawn by Beam's workers, each its own, and take none: others than these, "
+        "but the same whatever the number of workers; no two people are in two different pairs "
+        "then.",
+    )
     limit_identities: int = Field(
         default=0,
         ge=0,

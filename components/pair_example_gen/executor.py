@@ -23,7 +23,7 @@ from components.pair_example_gen import images as image_files
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.kept_faces import KeptFaces
 from components.pair_example_gen.pair_rows import WritePairs, leave_pairs
-from components.pair_example_gen.planning import Pairs, final_pairs, read_listed_pairs
+from components.pair_example_gen.planning import SplitPairs, final_pairs, read_listed_pairs
 from components.pair_example_gen.sources import Image, read_images
 from components.pair_example_gen.splitting import split_images
 from components.storage import is_address
@@ -140,7 +140,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         uri: str,
         attribute_names: Sequence[str],
         splits: Mapping[str, Sequence[Image]],
-        pairs: Mapping[str, Sequence[Pairs]],
+        pairs: Mapping[str, SplitPairs],
     ) -> None:
         """Writes the pairs of each split, list after list, each in its order."""
         shards = leave_pairs(uri, attribute_names, splits, pairs)

@@ -7,6 +7,7 @@ goes through Beam are the names of shards.
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from tfx.dsl.io import fileio
 
 from components import features
+from components.pair_example_gen.planning import SampledByWorkers
 from components.pair_example_gen.records import UNFINISHED, write_shard
 
 if TYPE_CHECKING:
-    from components.pair_example_gen.planning import Pairs
+    from components.pair_example_gen.planning import SplitPairs
     from components.pair_example_gen.sources import Image
 
 # Shards have a fixed number of rows, so that files do not depend on how many workers write them.
@@ -45,11 +47,14 @@ class Shard(NamedTuple):
       split: Its split.
       name: Its file's name.
       lists: The lists that its pairs are of, by number.
+      drawn: Which of the split's pairs are drawn for it, first and last + 1; None takes those that
+        the driver left.
     """
 
     split: str
     name: str
     lists: tuple[str, ...]
+    drawn: tuple[int, int] | None = None
 
 
 class PairRows:
@@ -126,7 +131,7 @@ def leave_pairs(
     uri: str,
     attribute_names: Sequence[str],
     splits: Mapping[str, Sequence["Image"]],
-    pairs: Mapping[str, Sequence["Pairs"]],
+    pairs: Mapping[str, "SplitPairs"],
 ) -> list[Shard]:
     """Puts what ``WritePairs`` needs beside the artifact's splits; returns the shards to write.
 
@@ -136,7 +141,7 @@ def leave_pairs(
       splits: The images of each split.
       pairs: The pairs of each split, list after list.
     """
-    shards = []
+    shards: list[Shard] = []
     for split, images in splits.items():
         texts = {
             features.IMAGE_ID: [image.image_id for image in images],
@@ -152,6 +157,9 @@ def leave_pairs(
         }
         _write(_images_path(uri, split), columns)
         parts = pairs[split]
+        if isinstance(parts, SampledByWorkers):
+            shards += _left_to_draw(uri, split, parts)
+            continue
         lists = tuple(part.name for part in parts)
         rows = np.stack(
             [
@@ -167,6 +175,17 @@ def leave_pairs(
     return shards
 
 
+def _left_to_draw(uri: str, split: str, pairs: SampledByWorkers) -> Iterator[Shard]:
+    """Puts what pairs are drawn from beside the artifact's splits; yields the shards."""
+    numbers = np.array([pairs.half, pairs.wanted, *pairs.seed])
+    _write(
+        _drawn_path(uri, split), {"images": pairs.images, "sizes": pairs.sizes, "numbers": numbers}
+    )
+    for number, start in enumerate(range(0, pairs.count, PAIRS_A_SHARD)):
+        stop = min(start + PAIRS_A_SHARD, pairs.count)
+        yield Shard(split, f"pairs-{number:05d}", (pairs.name,), (start, stop))
+
+
 class WritePairs(beam.DoFn):
     """Writes shards of pairs."""
 
@@ -176,14 +195,37 @@ class WritePairs(beam.DoFn):
 
     def process(self, shard: Shard) -> Iterator[int]:
         """Yields how many pairs were written."""
-        # One split's images at a time in a process.
-        images = self._handle.acquire(
-            partial(_read_images, _images_path(self._uri, shard.split)), tag=shard.split
+        # One split's at a time in a process: Beam keeps what was acquired last.
+        held = self._handle.acquire(
+            partial(_read_split, self._uri, shard.split, shard.drawn is not None), tag=shard.split
         )
-        first, second, label, part = _read(_rows_path(self._uri, shard))["rows"]
-        rows = images.rows(first, second, label, [shard.lists[at] for at in part.tolist()])
+        if shard.drawn is None:
+            first, second, label, part = _read(_rows_path(self._uri, shard))["rows"]
+        else:
+            first, second, label = held.source.rows(*shard.drawn)
+            part = np.zeros_like(label)
+        rows = held.images.rows(first, second, label, [shard.lists[at] for at in part.tolist()])
         write_shard(self._uri, shard.split, shard.name, rows)
         yield len(label)
+
+
+def _read_split(uri: str, split: str, drawn: bool) -> "_Split":
+    source = _read_source(_drawn_path(uri, split)) if drawn else None
+    return _Split(_read_images(_images_path(uri, split)), source)
+
+
+@dataclass(frozen=True)
+class _Split:
+    """What the shards of a split are made of; ``source`` where pairs are drawn."""
+
+    images: PairRows
+    source: SampledByWorkers | None
+
+
+def _read_source(path: str) -> SampledByWorkers:
+    found = _read(path)
+    half, wanted, *seed = found["numbers"].tolist()
+    return SampledByWorkers(found["images"], found["sizes"], half, seed, wanted)
 
 
 def _read_images(path: str) -> PairRows:
@@ -192,6 +234,10 @@ def _read_images(path: str) -> PairRows:
 
 def _images_path(uri: str, split: str) -> str:
     return f"{uri}/{UNFINISHED}/images-{split}.npz"
+
+
+def _drawn_path(uri: str, split: str) -> str:
+    return f"{uri}/{UNFINISHED}/drawn-{split}.npz"
 
 
 def _rows_path(uri: str, shard: Shard) -> str:

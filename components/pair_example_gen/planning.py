@@ -4,6 +4,7 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from components import features
 from components.pair_example_gen.config import DataConfig, pair_set
+from components.pair_example_gen.drawing import DrawnPairs, most_drawn
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.pair_lists import ListedPair, pairs_of, with_suffixes
 from components.pair_example_gen.pairing import possible_pairs, sample_pairs
@@ -43,6 +45,11 @@ class Pairs:
     quarantined: Mapping[str, int] = field(default_factory=dict)
     wanted: int | None = None
 
+    @property
+    def count(self) -> int:
+        """How many pairs there are."""
+        return len(self.label)
+
     def summary(self) -> dict[str, Any]:
         """Counts for people to read."""
         same = int(self.label.sum())
@@ -55,6 +62,54 @@ class Pairs:
             "left_out_quarantined": sum(self.quarantined.values()),
             "left_out_reasons": dict(self.quarantined),
         }
+
+
+@dataclass(frozen=True)
+class SampledByWorkers:
+    """Pairs that are drawn where they are written; see ``drawing``.
+
+    Attributes:
+      images: Positions in the list of the split's images, person by person, int64 [N].
+      sizes: How many of them each person has, int64 [G].
+      half: How many pairs of one person, and of two.
+      seed: Of ``DrawnPairs``.
+      wanted: How many pairs were to be sampled.
+    """
+
+    images: Indices
+    sizes: Indices
+    half: int
+    seed: list[int]
+    wanted: int
+
+    name = features.SAMPLED
+
+    @property
+    def count(self) -> int:
+        """How many pairs there are."""
+        return 2 * self.half
+
+    def rows(self, start: int, stop: int) -> tuple[Indices, Indices, Indices]:
+        """Some of the pairs, as ``Pairs`` has them: ``first``, ``second`` and ``label``."""
+        first, second, label = self._drawn.rows(start, stop)
+        return self.images[first], self.images[second], label
+
+    def summary(self) -> dict[str, Any]:
+        """Counts for people to read."""
+        return {"same": self.half, "different": self.half, "wanted": self.wanted}
+
+    @cached_property
+    def _drawn(self) -> DrawnPairs:
+        return DrawnPairs(self.sizes, self.half, self.seed)
+
+
+# Of a split: its lists, or one that is sampled.
+SplitPairs = list[Pairs] | SampledByWorkers
+
+
+def parts_of(pairs: SplitPairs) -> Sequence[Pairs | SampledByWorkers]:
+    """The pair sets of a split, whatever they are."""
+    return [pairs] if isinstance(pairs, SampledByWorkers) else pairs
 
 
 def read_listed_pairs(
@@ -135,7 +190,7 @@ def final_pairs(
     listed: Mapping[str, list[Pairs]],
     quarantined: Mapping[str, str],
     config: DataConfig,
-) -> dict[str, list[Pairs]]:
+) -> dict[str, SplitPairs]:
     """The pairs of each split once it is known which images are usable.
 
     Args:
@@ -147,7 +202,7 @@ def final_pairs(
     Raises:
       DataError: A split has no pairs, or too many of a list are left out.
     """
-    result = {}
+    result: dict[str, SplitPairs] = {}
     for number, (split, images) in enumerate(splits.items()):
         usable = np.array([image.image_id not in quarantined for image in images])
         if split in listed:
@@ -155,14 +210,15 @@ def final_pairs(
             result[split] = [_usable(pairs, reasons, split, config) for pairs in listed[split]]
         else:
             count = getattr(config.pairs, split)
-            result[split] = [_sampled(split, images, usable, count, [config.seed, number])]
-        if not any(len(pairs.label) for pairs in result[split]):
+            seed = [config.seed, number]
+            result[split] = _sampled(split, images, usable, count, seed, config.pairs_in_memory)
+        if not any(pairs.count for pairs in parts_of(result[split])):
             raise DataError(
                 f"the split {split} has {int(usable.sum())} usable images and no pairs; it needs "
                 "at least two persons, one of them with two images: add images, or change "
                 "data.shares or data.limit_identities"
             )
-        for pairs in result[split]:
+        for pairs in parts_of(result[split]):
             logging.info("Pairs of %s, %s: %s", split, pairs.name, pairs.summary())
     return result
 
@@ -210,10 +266,23 @@ def _sampled(
     usable: NDArray[np.bool_],
     count: int,
     seed: list[int],
-) -> Pairs:
+    in_memory: int,
+) -> SplitPairs:
     positions = np.flatnonzero(usable)
     identities = np.array([images[index].identity for index in positions.tolist()])
     _, codes = np.unique(identities, return_inverse=True)
+    if count > in_memory:
+        order = np.argsort(codes, kind="stable")
+        sizes = np.bincount(codes)
+        if count // 2 <= most_drawn(sizes):
+            return SampledByWorkers(positions[order], sizes, count // 2, seed, count)
+        logging.warning(
+            "Split %s: %d pairs are drawn in memory, since its %d people form only %d couples",
+            split,
+            count,
+            len(sizes),
+            len(sizes) * (len(sizes) - 1) // 2,
+        )
     first, second, label = sample_pairs(codes, count, seed)
     if len(label) < count // 2 * 2:
         _, sizes = np.unique(codes, return_counts=True)
@@ -229,4 +298,4 @@ def _sampled(
             same,
             different,
         )
-    return Pairs(features.SAMPLED, positions[first], positions[second], label, wanted=count)
+    return [Pairs(features.SAMPLED, positions[first], positions[second], label, wanted=count)]

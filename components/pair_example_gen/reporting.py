@@ -12,7 +12,7 @@ from tfx.utils import io_utils
 
 from components.pair_example_gen.duplicates import DUPLICATES_FILE, Duplicate, rows_of
 from components.pair_example_gen.errors import DataError
-from components.pair_example_gen.planning import Pairs
+from components.pair_example_gen.planning import SplitPairs, parts_of
 from components.pair_example_gen.records import SUMMARY_FILE
 from components.pair_example_gen.sources import Image
 
@@ -113,10 +113,11 @@ def write_image_summary(
     )
 
 
-def write_pair_summary(uri: str, pairs: Mapping[str, Sequence[Pairs]]) -> None:
+def write_pair_summary(uri: str, pairs: Mapping[str, SplitPairs]) -> None:
     """Writes counts of the pairs artifact, for each split and pair set."""
     splits = {
-        split: {part.name: part.summary() for part in parts} for split, parts in pairs.items()
+        split: {part.name: part.summary() for part in parts_of(parts)}
+        for split, parts in pairs.items()
     }
     _write_json(uri, {"splits": splits})
 

@@ -120,8 +120,10 @@ def test_the_artifacts_say_what_they_hold(tmp_path, root):
 
 
 @pytest.mark.usefixtures("small_shards")
-def test_workers_do_not_change_a_byte(tmp_path, root):
-    config = DataConfig(align="none", images=str(root))
+@pytest.mark.parametrize("in_memory", [1000, 0], ids=["drawn at once", "drawn by workers"])
+def test_workers_do_not_change_a_byte(tmp_path, root, in_memory):
+    pairs = {"train": 20, "val": 4, "test": 4}
+    config = DataConfig(align="none", images=str(root), pairs=pairs, pairs_in_memory=in_memory)
     one = run(config, tmp_path / "one")
     options = PipelineOptions(["--direct_running_mode=multi_threading", "--direct_num_workers=3"])
     context = BaseBeamExecutor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline(options=options))
