@@ -134,6 +134,22 @@ def test_workers_do_not_change_a_byte(tmp_path, root, in_memory):
         assert files(before) != files(other)
 
 
+def test_workers_draw_where_pairs_are_many_and_people_enough(tmp_path, root):
+    pairs = {"train": 20, "val": 4, "test": 4}
+    config = DataConfig(align="none", images=str(root), pairs=pairs)
+    _, at_once = run(config, tmp_path / "at once")
+    _, by_workers = run(config.model_copy(update={"pairs_in_memory": 4}), tmp_path / "by workers")
+    assert summary(by_workers) == summary(at_once)
+    assert summary(by_workers)["splits"]["train"]["sampled"]["same"] == 10
+    rows = [read(artifact, "train") for artifact in (at_once, by_workers)]
+    assert rows[0] != rows[1]
+    assert len(rows[1]) == 20
+    for row in rows[1]:
+        assert (row["identity_a"] == row["identity_b"]) == row["label"]
+        assert row["image_id_a"].startswith(row["identity_a"] + b"/")
+    assert read(at_once, "test") == read(by_workers, "test")
+
+
 def test_listed_splits_pairs_and_attributes(tmp_path, write_faces):
     root = tmp_path / "faces"
     image_ids = write_faces(root, {"a": 2, "b": 2, "v": 2, "w": 1, "x": 2, "y": 1})
