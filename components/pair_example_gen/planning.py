@@ -274,14 +274,15 @@ def _sampled(
     if count > in_memory:
         order = np.argsort(codes, kind="stable")
         sizes = np.bincount(codes)
-        if count // 2 <= most_drawn(sizes):
+        most = most_drawn(sizes)
+        if count // 2 <= most:
             return SampledByWorkers(positions[order], sizes, count // 2, seed, count)
         logging.warning(
-            "Split %s: %d pairs are drawn in memory, since its %d people form only %d couples",
+            "Split %s: %d pairs are drawn in memory; of its %d people, workers could draw %d",
             split,
             count,
             len(sizes),
-            len(sizes) * (len(sizes) - 1) // 2,
+            2 * most,
         )
     first, second, label = sample_pairs(codes, count, seed)
     if len(label) < count // 2 * 2:
