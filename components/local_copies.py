@@ -43,18 +43,12 @@ def local_copies(inputs: _Artifacts, outputs: _Artifacts) -> Iterator[None]:
     if not read and not written:
         yield
         return
-    from tfx.dsl.io import fileio
     from tfx.utils import io_utils
 
     with _scratch() as scratch:
         try:
             for artifact, address in read:
-                if not fileio.exists(address):
-                    raise FileNotFoundError(
-                        f"{address} is not there; run the pipeline again, which makes it anew"
-                    )
-                artifact.uri = _place(scratch, address)
-                io_utils.copy_dir(address, artifact.uri)
+                artifact.uri = _copied(address, scratch)
             for artifact, address in written:
                 artifact.uri = _place(scratch, address)
                 os.makedirs(artifact.uri)
@@ -92,19 +86,25 @@ def local_folder(folder: str) -> Iterator[str]:
     if not is_address(folder):
         yield folder
         return
-    from tfx.dsl.io import fileio
-    from tfx.utils import io_utils
-
-    if not fileio.exists(folder):
-        raise FileNotFoundError(f"there is nothing at {folder}")
     with _scratch() as scratch:
-        copy = _place(scratch, folder)
-        io_utils.copy_dir(folder, copy)
-        yield copy
+        yield _copied(folder, scratch)
 
 
 def _scratch() -> "tempfile.TemporaryDirectory[str]":
     return tempfile.TemporaryDirectory(dir=os.environ.get(SCRATCH_VARIABLE))
+
+
+def _copied(address: str, scratch: str) -> str:
+    from tfx.dsl.io import fileio
+    from tfx.utils import io_utils
+
+    if not fileio.exists(address):
+        raise FileNotFoundError(
+            f"{address} is not there; run the pipeline again, which makes it anew"
+        )
+    copy = _place(scratch, address)
+    io_utils.copy_dir(address, copy)
+    return copy
 
 
 def _elsewhere(artifacts: _Artifacts) -> "list[tuple[types.Artifact, str]]":

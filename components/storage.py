@@ -93,9 +93,16 @@ def read_file(folder: str, name: str) -> bytes:
     Raises:
       OSError: There is no such file, or it cannot be read.
     """
-    if is_address(folder):
-        return read_stored(f"{folder.rstrip('/')}/{name}")
-    return Path(folder, name).read_bytes()
+    return read_content(os.path.join(folder, name))
+
+
+def read_content(path: str) -> bytes:
+    """The content of a file, of this machine or at an address.
+
+    Raises:
+      OSError: There is no such file, or it cannot be read.
+    """
+    return read_stored(path) if is_address(path) else Path(path).read_bytes()
 
 
 def files_below(folder: str) -> Iterator[StoredFile]:

@@ -221,8 +221,7 @@ class KubeflowConfig(Section):
     image: str = Field(
         min_length=1, description="The container image with this package (`make image`)."
     )
-    pipeline_root: str = Field(
-        pattern=r"^gs://[a-z0-9][a-z0-9._-]+(/[A-Za-z0-9_][A-Za-z0-9._=-]*)*/?$",
+    pipeline_root: Annotated[str, AfterValidator(gs_address)] = Field(
         description="Where artifacts go on Kubeflow, `gs://BUCKET/FOLDER`. Pods that have the "
         "bucket mounted as `/gcs/BUCKET` read and write there: Vertex AI mounts it, elsewhere "
         "Cloud Storage FUSE does. Others copy.",

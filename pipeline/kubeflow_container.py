@@ -38,16 +38,15 @@ def main(given: tuple[argparse.Namespace, list[str]]) -> None:
     arguments, beam_arguments = given
     invocation = json.loads(arguments.json_serialized_invocation_args)
     inputs, outputs = invocation.get("inputs", {}), invocation.get("outputs", {})
-    remote = "--runner=DataflowRunner" in beam_arguments and issubclass(
-        import_class_by_path(arguments.executor_class_path), BaseBeamExecutor
-    )
-    if not remote:
+    dataflow = "--runner=DataflowRunner" in beam_arguments
+    executor = import_class_by_path(arguments.executor_class_path)
+    if not (dataflow and issubclass(executor, BaseBeamExecutor)):
         for artifact in [*_artifacts(inputs), *_artifacts(outputs)]:
             artifact["uri"] = as_folder(artifact["uri"])
     if "parameterValues" in inputs:
         if (destination := inputs["parameterValues"].get("push_destination")) is not None:
             check_mount(json.loads(destination)["filesystem"]["base_directory"])
-        inputs["parameterValues"] = merged(inputs["parameterValues"], folders=not remote)
+        inputs["parameterValues"] = merged(inputs["parameterValues"], folders=not dataflow)
     arguments.json_serialized_invocation_args = json.dumps(invocation)
     kubeflow_v2_run_executor.main((arguments, beam_arguments))
     report = outputs["outputFile"]

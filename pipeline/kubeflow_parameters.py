@@ -215,7 +215,8 @@ def merged(values: dict[str, Any], folders: bool = True) -> dict[str, Any]:
 
     Args:
       values: By name.
-      folders: Whether addresses of buckets that are mounted here become paths.
+      folders: Whether addresses of buckets that are mounted here become paths; not where Dataflow
+        works, whose machines have none mounted.
 
     Raises:
       ConfigError: A value cannot be used.
@@ -239,9 +240,10 @@ def merged(values: dict[str, Any], folders: bool = True) -> dict[str, Any]:
         section = _changed(EvaluationConfig, values[_EVALUATION], given)
         found["eval_config"] = _eval_config(section, values)
     if "run_config" in found:
-        found["run_config"] = _changed(PipelineConfig, found["run_config"], given).model_dump_json()
+        whole = _changed(PipelineConfig, found["run_config"], given, folders)
+        found["run_config"] = whole.model_dump_json()
     if _WHOLE in values:
-        whole = _changed(PipelineConfig, values[_WHOLE], given)
+        whole = _changed(PipelineConfig, values[_WHOLE], given, folders)
         _eval_config(whole.evaluation, values)
     return found
 
@@ -254,9 +256,6 @@ def _changed(
 ) -> _AnySection:
     """A section, or the whole config, with what was submitted; one by one, to know which is bad."""
     changed = section.model_validate_json(text, strict=True)
-    # Of a whole config, photos stay where Dataflow's workers see them.
-    if isinstance(changed, PipelineConfig) and changed.beam.runner == "dataflow":
-        folders = False
     for parameter, value in given:
         tree = changed.model_dump(mode="json")
         node = tree[parameter.section] if section is PipelineConfig else tree

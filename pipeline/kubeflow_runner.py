@@ -12,7 +12,7 @@ change is applied.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from pipeline.kubeflow_parameters import add_parameters
 from serving.whole_file import whole_file
 
 # Its driver, which knows what is served, is not in a spec; to push a model again does nothing.
-_NEVER_CACHED: Final = ("Pusher",)
+_PUSHER: Final = "Pusher"
 
 
 def compile_pipeline(config: PipelineConfig) -> Path:
@@ -68,9 +68,11 @@ def compile_pipeline(config: PipelineConfig) -> Path:
     )
     kubeflow.KubeflowV2DagRunner(settings, str(target.parent), target.name).run(pipeline)
     spec = yaml.safe_load(target.read_text(encoding="utf-8"))
-    # What has been served since, no key of the cache tells.
-    never = (*_NEVER_CACHED, "AnomalyGate-images") if config.validation.served_photos else None
-    _complete(spec, config.kubeflow, never or _NEVER_CACHED)
+    never_cached = {_PUSHER}
+    if config.validation.served_photos:
+        # What has been served since, no key of the cache tells.
+        never_cached.add("AnomalyGate-images")
+    _complete(spec, config.kubeflow, never_cached)
     add_parameters(spec, named)
     documents = [spec, *_platforms(spec, config.kubeflow)]
     with whole_file(target) as path:
@@ -78,7 +80,7 @@ def compile_pipeline(config: PipelineConfig) -> Path:
     return target
 
 
-def _complete(spec: dict[str, Any], wanted: KubeflowConfig, never_cached: Sequence[str]) -> None:
+def _complete(spec: dict[str, Any], wanted: KubeflowConfig, never_cached: Collection[str]) -> None:
     """Adds what TFX leaves out of a spec.
 
     Raises:

@@ -18,7 +18,6 @@ from typing import Final
 from serving.limits import MAX_PIXELS
 from serving.served_file import COLUMNS, VARIABLE
 
-_GREY: Final = ("1", "L", "LA", "I", "I;16")
 _SIXTEEN_BITS: Final = ("I", "I;16")
 
 
@@ -47,7 +46,7 @@ def _line(file: bytes) -> str | None:
     import numpy as np
     from PIL import Image
 
-    from faces.focus import luminance_statistics
+    from faces.focus import GREY_MODES, luminance_statistics
 
     try:
         with warnings.catch_warnings():
@@ -58,7 +57,7 @@ def _line(file: bytes) -> str | None:
                     return None
                 if getattr(image, "is_animated", False):
                     return None
-                grey = image.mode in _GREY
+                grey = image.mode in GREY_MODES
                 if image.mode in _SIXTEEN_BITS:
                     pixels = (np.asarray(image) >> 8).astype(np.uint8)
                 else:

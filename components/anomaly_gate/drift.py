@@ -36,7 +36,7 @@ def drift_findings(
       A finding for each feature beyond its threshold, with what it was and what it is. None where
       either has fewer than ``FEWEST`` examples.
     """
-    if min(sum(each.num_examples for each in one.datasets) for one in (now, before)) < FEWEST:
+    if min(map(examples_in, (now, before))) < FEWEST:
         return []
     import tensorflow_data_validation as tfdv
     from tensorflow_metadata.proto.v0 import schema_pb2
@@ -55,6 +55,11 @@ def drift_findings(
         lambda name: _values(name, now, before),
         _MEND,
     )
+
+
+def examples_in(statistics: Any) -> int:
+    """How many examples statistics are of; StatisticsGen writes one data set, others several."""
+    return sum(int(dataset.num_examples) for dataset in statistics.datasets)
 
 
 def compared_findings(

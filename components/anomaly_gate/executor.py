@@ -16,7 +16,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components import features
-from components.anomaly_gate.drift import FEWEST, drift_findings
+from components.anomaly_gate.drift import FEWEST, drift_findings, examples_in
 from components.anomaly_gate.findings import Finding, anomaly_findings, count_findings, report
 from components.anomaly_gate.served import read_served, served_photos, skew_findings
 from components.progress import say
@@ -53,9 +53,8 @@ class Executor(base_executor.BaseExecutor):
         findings: list[Finding] = []
         examples = {}
         for split in artifact_utils.decode_split_names(statistics.split_names):
-            # Sums over datasets: StatisticsGen writes one, other tools may write several.
             proto = stats_artifact_utils.load_statistics(statistics, split).proto()
-            examples[split] = sum(int(dataset.num_examples) for dataset in proto.datasets)
+            examples[split] = examples_in(proto)
             findings += count_findings(split, examples[split], minimum)
             findings += self._drift(split, proto, input_dict, allowed, exec_properties)
             if split == features.TRAIN:
@@ -117,7 +116,7 @@ class Executor(base_executor.BaseExecutor):
         if not path:
             return []
         served = served_photos(read_served(path), path, exec_properties.get("served_days"))
-        trains = sum(int(dataset.num_examples) for dataset in trained.datasets)
+        trains = examples_in(trained)
         what = f"{len(served):,} photos that were served and {trains:,} of the train split"
         if min(len(served), trains) < FEWEST:
             say(f"{what}: too few to compare, {FEWEST} of each are needed")

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, Final
 
-from components.anomaly_gate.drift import FEWEST, compared_findings, mean_of
+from components.anomaly_gate.drift import FEWEST, compared_findings, examples_in, mean_of
 from components.anomaly_gate.findings import Finding
-from components.storage import is_address, read_stored
+from components.storage import read_content
 from serving.served_file import COLUMNS, VARIABLE
 
 _MEND: Final = (
@@ -30,7 +29,7 @@ def read_served(path: str) -> bytes:
       ServedPhotosError: It cannot be read.
     """
     try:
-        return read_stored(path) if is_address(path) else Path(path).read_bytes()
+        return read_content(path)
     except OSError as error:
         raise ServedPhotosError(
             f"validation.served_photos: {path} cannot be read ({error.strerror}); those who serve "
@@ -75,7 +74,7 @@ def skew_findings(split: str, trained: Any, served: Any, schema: Any) -> list[Fi
       A finding for each feature beyond its threshold, with both means. None where either has fewer
       than ``FEWEST`` photos.
     """
-    if min(len(served), sum(each.num_examples for each in trained.datasets)) < FEWEST:
+    if min(len(served), examples_in(trained)) < FEWEST:
         return []
     import tensorflow_data_validation as tfdv
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from components.pair_example_gen.pairing import Indices, quotas, unrank
+from components.pair_example_gen.pairing import Indices, possible_pairs, quotas, unrank
 
 _ROUNDS = 4
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -60,8 +60,7 @@ class DrawnPairs:
         return self._starts[who] + low, self._starts[who] + high
 
     def _different(self, number: Indices) -> tuple[Indices, Indices]:
-        couples = len(self._sizes) * (len(self._sizes) - 1) // 2
-        couple = permuted(number - self._half, couples, self._keys[3])
+        couple = permuted(number - self._half, _couples(self._sizes), self._keys[3])
         one, other = unrank(couple)
         of_one, of_other = self._sizes[one], self._sizes[other]
         # Of numbers below 2**64, the remainder favours none by more than one in 2**32.
@@ -74,8 +73,12 @@ class DrawnPairs:
 
 def most_drawn(sizes: NDArray[np.int64]) -> int:
     """The largest ``half`` of these people: each two of them are in one pair at most."""
-    people = len(sizes)
-    return min(int((sizes * (sizes - 1) // 2).sum()), people * (people - 1) // 2)
+    same, _ = possible_pairs(sizes)
+    return min(same, _couples(sizes))
+
+
+def _couples(sizes: NDArray[np.int64]) -> int:
+    return len(sizes) * (len(sizes) - 1) // 2
 
 
 def permuted(

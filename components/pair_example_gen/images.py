@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from components.pair_example_gen.errors import DataError
 from components.storage import is_address, read_stored
 from faces import CANVASES, LARGEST_FILE, FaceCanvas, PhotoError, face_file, find_faces, read_file
-from faces.focus import luminance_statistics
+from faces.focus import GREY_MODES, luminance_statistics
 
 if TYPE_CHECKING:
     # Aligned faces are kept from run to run until code changes that this module imports.
@@ -33,10 +33,7 @@ _DISK_FAILS = frozenset(
     )
 )
 
-# Statistics are taken with the longer side at most this long, so that they cost the same for every
-# image and that sharpness compares between a portrait of 250 and one of 4,000 pixels.
 _ORIENTATION = 0x0112  # the EXIF tag
-_GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "I;16", "F"))
 
 
 class ImageFacts(NamedTuple):
@@ -100,7 +97,7 @@ def inspect(data: bytes, max_pixels: int) -> ImageFacts | str:
         return TOO_LARGE
     if header.format == "PNG" and getattr(header, "is_animated", False):
         return ANIMATED
-    channels = 1 if header.mode in _GREY_MODES else 3
+    channels = 1 if header.mode in GREY_MODES else 3
     try:
         pixels = tf.io.decode_image(data, channels=channels, expand_animations=False).numpy()
         if header.mode == "CMYK":

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import apache_beam as beam
 import numpy as np
@@ -32,10 +32,9 @@ class Models:
     """The loaded SavedModels; one instance a process, however many threads and bundles."""
 
     def __init__(self, paths: tuple[str, ...]):
-        with ExitStack() as copies:
-            folders = [copies.enter_context(local_folder(path)) for path in paths]
+        with _local(paths) as folders:
             self.models = [ExportedModel(folder) for folder in folders]
-        self.networks = networks_of(paths)
+            self.networks = networks_of(folders)
 
     def embed(self, network: str, images: tf.Tensor) -> np.ndarray:
         """The embeddings under a network, float32 ``[N, D]``."""
@@ -49,9 +48,14 @@ class Models:
 
 def networks_of(paths: tuple[str, ...]) -> list[str]:
     """The digest of each model's network: one network decided twice is one network."""
-    with ExitStack() as copies:
-        folders = [copies.enter_context(local_folder(path)) for path in paths]
+    with _local(paths) as folders:
         return [network_digest(folder) for folder in folders]
+
+
+@contextmanager
+def _local(paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    with ExitStack() as copies:
+        yield tuple(copies.enter_context(local_folder(path)) for path in paths)
 
 
 def numbers_an_image(paths: tuple[str, ...]) -> int:

@@ -13,7 +13,7 @@ from typing import Final
 
 from components import features
 from components.local_copies import local_folder
-from components.storage import files_below, is_address, read_stored
+from components.storage import is_address, is_empty, read_content
 from pipeline.config import PipelineConfig, load_config
 from pipeline.errors import CommandError
 from pipeline.kept_runs.forgotten import FORGOTTEN, mark
@@ -87,7 +87,7 @@ def run(given: argparse.Namespace) -> int:
         for there in stored:
             left += there.with_(wanted)
     count = sum(1 for path in runs.rglob("*") if path.is_file())
-    count += sum(1 for there in stored for _ in files_below(there.root))
+    count += sum(len(there.files) for there in stored)
     places = " and ".join([str(runs), *(there.root for there in stored)])
     print(f"searched {count:,} files below {places} for the name and {len(digests)} digests")
     _say_of_data(config, given.id)
@@ -266,11 +266,11 @@ def _say_of_data(config: PipelineConfig, identity: str) -> None:
 
 
 def _is_there(folder: str) -> bool:
-    return any(files_below(folder)) if is_address(folder) else os.path.isdir(folder)
+    return not is_empty(folder) if is_address(folder) else os.path.isdir(folder)
 
 
 def _content(path: str) -> bytes:
     try:
-        return read_stored(path) if is_address(path) else Path(path).read_bytes()
+        return read_content(path)
     except (FileNotFoundError, IsADirectoryError):
         return b""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -25,11 +26,16 @@ class StoredRuns:
     def __init__(self, root: str) -> None:
         self.root = root
 
+    @cached_property
+    def files(self) -> list[StoredFile]:
+        """What lies there, listed once."""
+        return list(files_below(self.root))
+
     def folders(self) -> dict[str, int]:
         """The bytes of each folder of an artifact, by its address."""
         found: dict[str, int] = {}
-        for file in files_below(self.root):
-            if (place := self._artifact(file)) is not None:
+        for file in self.files:
+            if (place := self._artifact(file.name)) is not None:
                 found[place] = found.get(place, 0) + file.size
         return found
 
@@ -41,7 +47,7 @@ class StoredRuns:
         """
         found: dict[str, int] = {}
         newest: dict[str, float] = {}
-        for file in files_below(self.root):
+        for file in self.files:
             parts = file.name.split("/")
             if parts[0] in (KEPT_FACES, KEPT_EMBEDDINGS):
                 depth = len(parts) if file.name.endswith(".part") else 0
@@ -62,7 +68,7 @@ class StoredRuns:
         Raises:
           OSError: A file cannot be read.
         """
-        tops = {file.name.rpartition("/")[0] for file in files_below(self.root)}
+        tops = {file.name.rpartition("/")[0] for file in self.files}
         for folder in sorted({"/".join(each.split("/")[:3]) for each in tops if each}):
             with local_folder(f"{self.root}/{folder}") as copy:
                 for path in files_with(Path(copy), wanted):
@@ -70,18 +76,17 @@ class StoredRuns:
 
     def artifact_of(self, address: str) -> str | None:
         """The folder of the artifact that a file belongs to; None of anything else."""
-        name = address.removeprefix(f"{self.root}/")
-        return self._artifact(StoredFile(name, 0, 0.0))
+        return self._artifact(address.removeprefix(f"{self.root}/"))
 
     def beside(self) -> list[str]:
         """Where kept faces and embeddings, and the states of stopped trainings lie."""
-        names = {tuple(file.name.split("/")) for file in files_below(self.root)}
+        names = {tuple(file.name.split("/")) for file in self.files}
         kept = {name[:1] for name in names if name[0] in (KEPT_FACES, KEPT_EMBEDDINGS)}
         states = {name[:3] for name in names if len(name) > 3 and name[1] == CHECKPOINTS}
         return sorted("/".join([self.root, *name]) for name in kept | states)
 
-    def _artifact(self, file: StoredFile) -> str | None:
-        parts = file.name.split("/")
+    def _artifact(self, name: str) -> str | None:
+        parts = name.split("/")
         if len(parts) > 3 and parts[2].isdigit() and parts[1] not in (_SYSTEM, CHECKPOINTS):
             return "/".join([self.root, *parts[:3]])
         return None
