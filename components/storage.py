@@ -117,7 +117,7 @@ def files_below(folder: str) -> Iterator[StoredFile]:
     store: Any = FileSystems.get_filesystem(below)
     if store.has_dirs():
         raise StorageError(folder, "Beam lists its folders one at a time only; mount or copy it")
-    for each in _listed(folder, below, None):
+    for each in _listed(folder, below):
         # Some tools mark a folder by an object of no bytes.
         if not each.path.endswith("/"):
             yield StoredFile(
@@ -131,20 +131,18 @@ def is_empty(folder: str) -> bool:
     Raises:
       StorageError: The store cannot be reached, or refuses, or there is no such bucket.
     """
-    return not _listed(folder, folder.rstrip("/") + "/", 1)
+    return next(_listed(folder, folder.rstrip("/") + "/"), None) is None
 
 
-def _listed(folder: str, below: str, limit: int | None) -> list[Any]:
+def _listed(folder: str, below: str) -> Iterator[Any]:
     from apache_beam.io.filesystems import FileSystems
 
-    # What "*" and "[" mean in a pattern is meant for those who write patterns.
-    pattern = "".join(f"[{each}]" if each in "*?[" else each for each in below)
+    store: Any = FileSystems.get_filesystem(below)
     try:
-        [found] = FileSystems.match([f"{pattern}**"], limits=[limit])
-    except Exception as error:
+        # One by one: ``match`` holds them all, and takes "*" and "[" for a pattern.
+        yield from store._list(below)
+    except OSError as error:
         raise StorageError(folder, _reason(error)) from error
-    listed: list[Any] = found.metadata_list
-    return listed
 
 
 def _exists(address: str) -> bool:

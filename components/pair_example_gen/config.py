@@ -137,6 +137,14 @@ class DataConfig(Section):
         "but the same whatever the number of workers; no two people are in two different pairs "
         "then.",
     )
+    images_in_memory: int = Field(
+        default=1_000_000,
+        ge=0,
+        description="Up to so many images are listed and split in one process, where they take "
+        "1.7 kB each, and pairs are drawn of a table of them. Beyond, all that is Beam's, no "
+        "process holds a table, and every pair that no list names is drawn as beyond "
+        "`pairs_in_memory`.",
+    )
     limit_identities: int = Field(
         default=0,
         ge=0,

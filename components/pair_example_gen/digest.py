@@ -2,21 +2,21 @@
 
 import hashlib
 import stat
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 from components import features
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
-from components.pair_example_gen.sources import read_images, stored_files
+from components.pair_example_gen.sources import Listing, read_some_images, stored_files
+from components.side_by_side import side_by_side
 from components.storage import StoredFile, is_address, read_stored
 
 _SIZE = hashlib.sha256().digest_size
 
 
 def fingerprint(config: DataConfig) -> str:
-    """The SHA-256 of the lists, and of the path and the bytes of each image, as 64 hex digits.
+    """A digest of the lists, and of the path and the bytes of each image, as 64 hex digits.
 
     TFX's cache sees the config, not what the files that it names hold: a pipeline passes this as an
     execution property when it is defined. It depends neither on where the files lie nor on the
@@ -32,16 +32,71 @@ def fingerprint(config: DataConfig) -> str:
         lists.insert(0, config.image_list)
     for path in lists:
         digest.update(_list_digest(path))
-    stored = stored_files(config)
-    image_ids = sorted(image.image_id for image in read_images(config, stored).images)
-    contents = (
-        _contents(config.images, image_ids)
-        if stored is None
-        else (_metadata_digest(stored.get(image_id)) for image_id in image_ids)
-    )
-    for image_id, content in zip(image_ids, contents, strict=True):
-        digest.update(image_id.encode() + b"\0" + content)
+    # A sum, for which no table is held to sort it.
+    total = 0
+    for image_id, content in _contents(config):
+        one = hashlib.sha256(image_id.encode() + b"\0" + content).digest()
+        total += int.from_bytes(one, "big")
+    digest.update((total % 2 ** (8 * _SIZE)).to_bytes(_SIZE, "big"))
     return digest.hexdigest()
+
+
+def _contents(config: DataConfig) -> Iterator[tuple[str, bytes]]:
+    """The id of each image, and what tells one content from another."""
+    if not is_address(config.images):
+        return _of_files(config)
+    return _of_listed_objects(config) if config.image_list else _of_objects(config)
+
+
+def _of_files(config: DataConfig) -> Iterator[tuple[str, bytes]]:
+    def content(image_id: str) -> tuple[str, bytes]:
+        return image_id, _file_digest(Path(config.images, image_id))
+
+    yield from side_by_side(content, _image_ids(config))
+
+
+def _image_ids(config: DataConfig) -> Iterator[str]:
+    table = read_some_images(config)
+    if table is not None:
+        return (image.image_id for image in table.images)
+    return (row.image.image_id for row in Listing(config).rows())
+
+
+def _of_objects(config: DataConfig) -> Iterator[tuple[str, bytes]]:
+    told: dict[str, StoredFile] = {}
+
+    def paths() -> Iterator[str]:
+        for path, file in stored_files(config):
+            told[path] = file
+            yield path
+
+    table = read_some_images(config, paths())
+    if table is not None:
+        for image in table.images:
+            yield image.image_id, _metadata_digest(told[image.image_id])
+        return
+    told.clear()
+    for row in Listing(config, paths()).rows():
+        # Whatever else was listed before it is no image.
+        yield row.image.image_id, _metadata_digest(told[row.image.image_id])
+        told.clear()
+
+
+def _of_listed_objects(config: DataConfig) -> Iterator[tuple[str, bytes]]:
+    """Of the images of a list, those that are there; the list has its own digest."""
+    import numpy as np
+
+    listed = np.fromiter(map(_short_digest, _image_ids(config)), np.uint64)
+    listed.sort()
+    for path, file in stored_files(config):
+        short = np.uint64(_short_digest(path))
+        at = int(np.searchsorted(listed, short))
+        if at < len(listed) and listed[at] == short:
+            yield path, _metadata_digest(file)
+
+
+def _short_digest(path: str) -> int:
+    return int.from_bytes(hashlib.blake2b(path.encode(), digest_size=8).digest(), "big")
 
 
 def _list_digest(path: str) -> bytes:
@@ -53,16 +108,7 @@ def _list_digest(path: str) -> bytes:
         raise DataError(f"the list {path!r} cannot be read: {error.strerror}") from error
 
 
-def _contents(root: str, image_ids: Iterable[str]) -> Iterator[bytes]:
-    # Opening many small files mostly waits for the file system.
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        paths = (Path(root, image_id) for image_id in image_ids)
-        yield from pool.map(_file_digest, paths, chunksize=256)
-
-
-def _metadata_digest(file: StoredFile | None) -> bytes:
-    if file is None:
-        return b"no file".ljust(_SIZE, b"\0")
+def _metadata_digest(file: StoredFile) -> bytes:
     return hashlib.sha256(f"{file.size} {file.updated!r}".encode()).digest()
 
 

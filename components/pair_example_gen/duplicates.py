@@ -8,7 +8,7 @@ these show one photo twice; the next ones differ in 35, and in 30 where faces ar
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from components.pair_example_gen.sources import Image
 DUPLICATES_FILE: Final = "duplicates.csv"
 
 _SIDE: Final = 16
+_BYTES: Final = _SIDE * _SIDE // 8
 _MOST_BITS: Final = 20
 # A picture in which fewer cells differ from the next is plain, or striped: nothing to tell it by.
 _FEWEST_CHANGES: Final = _SIDE * _SIDE // 4
@@ -81,6 +82,33 @@ def picture_hash(data: bytes) -> bytes | None:
     return np.packbits(changes > 0).tobytes()
 
 
+class Hashed(NamedTuple):
+    """Images that have a hash.
+
+    Attributes:
+      ids: UTF-8, bytes ``[N]``.
+      identities: Likewise.
+      splits: Likewise.
+      codes: ``picture_hash``, uint8 ``[N, 32]``.
+    """
+
+    ids: np.ndarray
+    identities: np.ndarray
+    splits: np.ndarray
+    codes: np.ndarray
+
+    def duplicate(self, row: int, other: "Hashed", row_of_other: int, bits: int) -> Duplicate:
+        """One of them and one of others, or of the same."""
+        (first, split_of_first), (second, split_of_second) = (
+            (
+                Image(hashed.ids[at].decode(), hashed.identities[at].decode()),
+                hashed.splits[at].decode(),
+            )
+            for hashed, at in ((self, row), (other, row_of_other))
+        )
+        return Duplicate(first, split_of_first, second, split_of_second, bits)
+
+
 def find_duplicates(
     splits: Mapping[str, Sequence[Image]], hashes: Mapping[str, bytes]
 ) -> list[Duplicate]:
@@ -93,30 +121,61 @@ def find_duplicates(
     Raises:
       DataError: Half of the images or more are one and the same picture.
     """
-    images = [
-        (image, split) for split, its in splits.items() for image in its if image.image_id in hashes
+    images = hashed_images(splits, hashes)
+    refuse_one_picture(images)
+    return in_order(duplicates_of(images, images))
+
+
+def hashed_images(splits: Mapping[str, Sequence[Image]], hashes: Mapping[str, bytes]) -> Hashed:
+    """The images of each split that have a ``picture_hash``, given by image id."""
+    rows = [
+        (image.image_id.encode(), image.identity.encode(), split.encode(), hashes[image.image_id])
+        for split, its in splits.items()
+        for image in its
+        if image.image_id in hashes
     ]
-    if not images:
-        return []
-    content = b"".join(hashes[image.image_id] for image, _ in images)
-    codes = np.frombuffer(content, np.uint8).reshape(len(images), -1)
-    _refuse_one_picture(images, codes)
-    # Who is shown and in which split, by number: one person's photos in one split may be alike.
-    person, place = (
-        np.unique(names, return_inverse=True)[1]
-        for names in ([image.identity for image, _ in images], [split for _, split in images])
+    *names, codes = zip(*rows, strict=True) if rows else ((), (), (), ())
+    ids, identities, names_of_splits = (np.array(each, np.bytes_) for each in names)
+    return Hashed(
+        ids,
+        identities,
+        names_of_splits,
+        np.frombuffer(b"".join(codes), np.uint8).reshape(-1, _BYTES),
     )
-    found = []
-    for a, b, bits in _alike(codes):
-        apart = (person[a] != person[b]) | (place[a] != place[b])
+
+
+def in_order(duplicates: Iterable[Duplicate]) -> list[Duplicate]:
+    """The most alike first."""
+    return sorted(duplicates, key=lambda one: (one.bits, one.first.image_id, one.second.image_id))
+
+
+def duplicates_of(images: Hashed, others: Hashed) -> Iterator[Duplicate]:
+    """The photos of some images that are among others, under two people or in two splits.
+
+    Args:
+      images: Some images.
+      others: Others, or the same: then each two are found once.
+    """
+    if not len(images.ids) or not len(others.ids):
+        return
+    same = images is others
+    # Who is shown and in which split, by number: one person's photos in one split may be alike.
+    (person, person_of_other), (place, place_of_other) = (
+        np.split(np.unique(np.concatenate(both), return_inverse=True)[1], [len(images.ids)])
+        for both in ((images.identities, others.identities), (images.splits, others.splits))
+    )
+    for a, b, bits in _alike(images.codes, others.codes):
+        apart = (person[a] != person_of_other[b]) | (place[a] != place_of_other[b])
+        if same:
+            apart &= a < b
         for i, j, distance in zip(*(each[apart].tolist() for each in (a, b, bits)), strict=True):
-            (first, split_a), (second, split_b) = images[i], images[j]
-            found.append(Duplicate(first, split_a, second, split_b, int(distance)))
-    return sorted(found, key=lambda one: (one.bits, one.first.image_id, one.second.image_id))
+            yield images.duplicate(i, others, j, int(distance))
 
 
-def _alike(codes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yields the pairs of codes that differ in ``_MOST_BITS`` or less: rows a < b, and how many.
+def _alike(
+    codes: np.ndarray, others: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yields the pairs of codes that differ in ``_MOST_BITS`` or less: both rows, and how many.
 
     Many codes are looked up by parts (multi-index hashing: Norouzi, Punjani and Fleet, "Fast search
     in Hamming space with multi-index hashing", CVPR 2012): two that differ in 23 bits or less
@@ -125,27 +184,33 @@ def _alike(codes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarr
 
     Args:
       codes: uint8 ``[N, 32]``.
+      others: uint8 ``[M, 32]``.
     """
     import faiss
 
     index: Any
-    if len(codes) < _MANY:
-        index = faiss.IndexBinaryFlat(8 * codes.shape[1])
+    if len(others) < _MANY:
+        index = faiss.IndexBinaryFlat(8 * others.shape[1])
     else:
-        index = faiss.IndexBinaryMultiHash(8 * codes.shape[1], _PARTS, _BITS_A_PART)
+        index = faiss.IndexBinaryMultiHash(8 * others.shape[1], _PARTS, _BITS_A_PART)
         index.nflip = 1
-    index.add(codes)
+    index.add(others)
     for begin in range(0, len(codes), _QUERIES_AT_ONCE):
         # FAISS takes what is nearer than the radius.
         ends, bits, near = index.range_search(
             codes[begin : begin + _QUERIES_AT_ONCE], _MOST_BITS + 1
         )
         queries = begin + np.repeat(np.arange(len(ends) - 1), np.diff(ends.astype(np.int64)))
-        once = queries < near
-        yield queries[once], near[once], bits[once]
+        yield queries, near, bits
 
 
-def _refuse_one_picture(images: Sequence[tuple[Image, str]], codes: np.ndarray) -> None:
+def refuse_one_picture(images: Hashed) -> None:
+    """Refuses a data set, or a part of it, that is one picture again and again.
+
+    Raises:
+      DataError: Half of the images or more are one and the same picture.
+    """
+    codes = images.codes
     if len(codes) < _FEW:
         return
     # If half of them are one picture, one of a few is of these, but for a chance of 2 to the -16.
@@ -155,7 +220,7 @@ def _refuse_one_picture(images: Sequence[tuple[Image, str]], codes: np.ndarray) 
         if 2 * np.count_nonzero(alike) > len(codes):
             raise DataError(
                 f"{np.count_nonzero(alike):,} of {len(codes):,} images are the same picture, such "
-                f"as {images[at][0].image_id!r}: look at the files that were exported or aligned"
+                f"as {images.ids[at].decode()!r}: look at the files that were exported or aligned"
             )
 
 

@@ -5,7 +5,6 @@ leaves two kinds of files: the images of each split, once, and the positions of 
 goes through Beam are the names of shards.
 """
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 from apache_beam.utils import shared
 from numpy.typing import NDArray
-from tfx.dsl.io import fileio
 
 from components import features
+from components.pair_example_gen.arrays import read_arrays, write_arrays
 from components.pair_example_gen.planning import SampledByWorkers
 from components.pair_example_gen.records import UNFINISHED, write_shard
 
@@ -143,19 +142,7 @@ def leave_pairs(
     """
     shards: list[Shard] = []
     for split, images in splits.items():
-        texts = {
-            features.IMAGE_ID: [image.image_id for image in images],
-            features.IDENTITY: [image.identity for image in images],
-            **{
-                name: [image.attributes[at] for image in images]
-                for at, name in enumerate(attribute_names)
-            },
-        }
-        columns = {
-            name: np.array([text.encode() for text in column], np.bytes_)
-            for name, column in texts.items()
-        }
-        _write(_images_path(uri, split), columns)
+        write_arrays(_images_path(uri, split), columns_of(images, attribute_names))
         parts = pairs[split]
         if isinstance(parts, SampledByWorkers):
             shards += _left_to_draw(uri, split, parts)
@@ -170,15 +157,33 @@ def leave_pairs(
         )
         for number, start in enumerate(range(0, rows.shape[1], PAIRS_A_SHARD)):
             shard = Shard(split, f"pairs-{number:05d}", lists)
-            _write(_rows_path(uri, shard), {"rows": rows[:, start : start + PAIRS_A_SHARD]})
+            write_arrays(_rows_path(uri, shard), {"rows": rows[:, start : start + PAIRS_A_SHARD]})
             shards.append(shard)
     return shards
+
+
+def columns_of(
+    images: Sequence["Image"], attribute_names: Sequence[str]
+) -> dict[str, NDArray[np.bytes_]]:
+    """What rows say of images, as ``PairRows`` has it."""
+    texts = {
+        features.IMAGE_ID: [image.image_id for image in images],
+        features.IDENTITY: [image.identity for image in images],
+        **{
+            name: [image.attributes[at] for image in images]
+            for at, name in enumerate(attribute_names)
+        },
+    }
+    return {
+        name: np.array([text.encode() for text in column], np.bytes_)
+        for name, column in texts.items()
+    }
 
 
 def _left_to_draw(uri: str, split: str, pairs: SampledByWorkers) -> Iterator[Shard]:
     """Puts what pairs are drawn from beside the artifact's splits; yields the shards."""
     numbers = np.array([pairs.half, pairs.wanted, *pairs.seed])
-    _write(
+    write_arrays(
         _drawn_path(uri, split), {"images": pairs.images, "sizes": pairs.sizes, "numbers": numbers}
     )
     for number, start in enumerate(range(0, pairs.count, PAIRS_A_SHARD)):
@@ -200,7 +205,7 @@ class WritePairs(beam.DoFn):
             partial(_read_split, self._uri, shard.split, shard.drawn is not None), tag=shard.split
         )
         if shard.drawn is None:
-            first, second, label, part = _read(_rows_path(self._uri, shard))["rows"]
+            first, second, label, part = read_arrays(_rows_path(self._uri, shard))["rows"]
         else:
             first, second, label = held.source.rows(*shard.drawn)
             part = np.zeros_like(label)
@@ -223,13 +228,13 @@ class _Split:
 
 
 def _read_source(path: str) -> SampledByWorkers:
-    found = _read(path)
+    found = read_arrays(path)
     half, wanted, *seed = found["numbers"].tolist()
     return SampledByWorkers(found["images"], found["sizes"], half, seed, wanted)
 
 
 def _read_images(path: str) -> PairRows:
-    return PairRows(_read(path))
+    return PairRows(read_arrays(path))
 
 
 def _images_path(uri: str, split: str) -> str:
@@ -242,18 +247,3 @@ def _drawn_path(uri: str, split: str) -> str:
 
 def _rows_path(uri: str, shard: Shard) -> str:
     return f"{uri}/{UNFINISHED}/rows-{shard.split}-{shard.name}.npz"
-
-
-def _write(path: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-    content = io.BytesIO()
-    # By number, since an attribute may have any name: arr_0 are the names, arr_1 the first of them.
-    np.savez(content, np.array(list(arrays)), *arrays.values())
-    fileio.makedirs(path.rpartition("/")[0])
-    with fileio.open(path, "wb") as file:
-        file.write(content.getvalue())
-
-
-def _read(path: str) -> dict[str, NDArray[Any]]:
-    with fileio.open(path, "rb") as file, np.load(io.BytesIO(file.read())) as arrays:
-        names = arrays["arr_0"].tolist()
-        return {name: arrays[f"arr_{at}"] for at, name in enumerate(names, 1)}

@@ -164,7 +164,7 @@ def _check(
         identity = every_image.get(image_id)
         if identity is None:
             raise DataError(
-                f"{place}: {image_id!r} is not among the {len(every_image)} images of "
+                f"{place}: {image_id!r} is not among the images of "
                 f"{config.image_list or config.images}; mend the path (it is relative to "
                 "data.images) or remove the pair"
             )
@@ -213,14 +213,19 @@ def final_pairs(
             seed = [config.seed, number]
             result[split] = _sampled(split, images, usable, count, seed, config.pairs_in_memory)
         if not any(pairs.count for pairs in parts_of(result[split])):
-            raise DataError(
-                f"the split {split} has {int(usable.sum())} usable images and no pairs; it needs "
-                "at least two persons, one of them with two images: add images, or change "
-                "data.shares or data.limit_identities"
-            )
+            raise no_pairs(split, int(usable.sum()))
         for pairs in parts_of(result[split]):
             logging.info("Pairs of %s, %s: %s", split, pairs.name, pairs.summary())
     return result
+
+
+def no_pairs(split: str, usable: int) -> DataError:
+    """A split whose images form no pairs."""
+    return DataError(
+        f"the split {split} has {usable} usable images and no pairs; it needs "
+        "at least two persons, one of them with two images: add images, or change "
+        "data.shares or data.limit_identities"
+    )
 
 
 def _usable(pairs: Pairs, reasons: Sequence[str | None], split: str, config: DataConfig) -> Pairs:

@@ -5,7 +5,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from absl import logging
 from tfx.utils import io_utils
@@ -71,9 +71,36 @@ def write_duplicates(uri: str, duplicates: Sequence[Duplicate]) -> None:
         )
 
 
+class SplitCounts(NamedTuple):
+    """How many there are in a split.
+
+    Attributes:
+      images: That can be used.
+      identities: Whom these show.
+      quarantined: Images that cannot be used.
+    """
+
+    images: int
+    identities: int
+    quarantined: int
+
+
+def count_splits(
+    splits: Mapping[str, Sequence[Image]], quarantined: Sequence[Quarantined]
+) -> dict[str, SplitCounts]:
+    """Counts the images of each split, usable or not."""
+    unusable = {row[0] for row in quarantined}
+    counts = {}
+    for split, images in splits.items():
+        usable = [image for image in images if image.image_id not in unusable]
+        identities = len({image.identity for image in usable})
+        counts[split] = SplitCounts(len(usable), identities, len(images) - len(usable))
+    return counts
+
+
 def write_image_summary(
     uri: str,
-    splits: Mapping[str, Sequence[Image]],
+    splits: Mapping[str, SplitCounts],
     quarantined: Sequence[Quarantined],
     rotated: int,
     ignored: int,
@@ -82,7 +109,7 @@ def write_image_summary(
 
     Args:
       uri: The artifact.
-      splits: The images of each split, usable or not.
+      splits: What is in each split.
       quarantined: Image id, identity and reason of each unusable image.
       rotated: How many usable images EXIF asks to turn.
       ignored: How many files below the root are not named like images.
@@ -93,19 +120,10 @@ def write_image_summary(
             "are seen as stored, perhaps turned; rewrite the files upright if that is not meant",
             rotated,
         )
-    unusable = {row[0] for row in quarantined}
-    counts = {}
-    for split, images in splits.items():
-        usable = [image for image in images if image.image_id not in unusable]
-        counts[split] = {
-            "images": len(usable),
-            "identities": len({image.identity for image in usable}),
-            "quarantined": len(images) - len(usable),
-        }
     _write_json(
         uri,
         {
-            "splits": counts,
+            "splits": {split: counts._asdict() for split, counts in splits.items()},
             "quarantined": _reasons(quarantined),
             "exif_rotated": rotated,
             "other_files_ignored": ignored,
@@ -113,12 +131,16 @@ def write_image_summary(
     )
 
 
-def write_pair_summary(uri: str, pairs: Mapping[str, SplitPairs]) -> None:
-    """Writes counts of the pairs artifact, for each split and pair set."""
-    splits = {
+def summaries_of(pairs: Mapping[str, SplitPairs]) -> dict[str, dict[str, Any]]:
+    """Counts of the pairs, for each split and pair set."""
+    return {
         split: {part.name: part.summary() for part in parts_of(parts)}
         for split, parts in pairs.items()
     }
+
+
+def write_pair_summary(uri: str, splits: Mapping[str, Mapping[str, Any]]) -> None:
+    """Writes ``summaries_of`` the pairs artifact."""
     _write_json(uri, {"splits": splits})
 
 

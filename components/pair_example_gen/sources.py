@@ -5,9 +5,11 @@ Standard library only, so that a pipeline can be defined without waiting for num
 
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from components import features
 from components.pair_example_gen.config import DataConfig
@@ -69,48 +71,172 @@ class ImageTable:
     unusable: tuple[tuple[str, str, str], ...] = ()
 
 
-def stored_files(config: DataConfig) -> dict[str, StoredFile] | None:
-    """What lies below ``data.images``, in the spans wanted, by path; None of a local folder.
+def stored_files(config: DataConfig) -> Iterator[tuple[str, StoredFile]]:
+    """What lies below the address ``data.images``, in the spans wanted, with its path below it.
 
     Raises:
       DataError: The address cannot be listed.
     """
-    if not is_address(config.images):
-        return None
-    found = {}
     for span in config.span_folders or ("",):
         below = f"{span}/" if span else ""
         folder = f"{config.images.rstrip('/')}/{below}".rstrip("/")
         try:
             for file in files_below(folder):
-                found[below + file.name] = file
+                yield below + file.name, file
         except StorageError as error:
             raise DataError(f"data.images: {folder} cannot be listed: {error.strerror}") from error
-    return found
 
 
-def read_images(config: DataConfig, stored: Mapping[str, StoredFile] | None = None) -> ImageTable:
+class Row(NamedTuple):
+    """An image, and the line of the image list that names it: 0 where there is no list."""
+
+    image: Image
+    line: int = 0
+
+
+class Listing:
+    """The images of a data set one after the other, as its source names them.
+
+    What only all of them show is not looked at: whether one is listed twice, or a person by two
+    spellings of one name.
+
+    Attributes:
+      ignored: As in ``ImageTable``, of those listed so far.
+      unusable: Likewise.
+    """
+
+    def __init__(self, config: DataConfig, stored: Iterable[str] | None = None):
+        """Names the data set.
+
+        Args:
+          config: Names it.
+          stored: The paths below the address ``data.images``, where they were listed already.
+
+        Raises:
+          DataError: The root is missing.
+        """
+        root = config.images
+        if not is_address(root) and not Path(root).is_dir():
+            raise DataError(
+                f"data.images is {root!r}, which is not a folder (seen from {Path.cwd()}); "
+                "give the folder that holds the images"
+            )
+        self._config, self._stored = config, stored
+        self.ignored = 0
+        self.unusable: list[tuple[str, str, str]] = []
+
+    def rows(self) -> Iterator[Row]:
+        """Yields the images, in the order of the list or of no meaning.
+
+        Raises:
+          DataError: The root or the list cannot be read, has no image, or a row is not usable.
+        """
+        if self._config.image_list is not None:
+            return _listed(self._config, self._config.image_list)
+        return self._in_folders()
+
+    def _in_folders(self) -> Iterator[Row]:
+        """What is in a folder an identity, in each of some folders below the root."""
+        config, count, loose, first_loose = self._config, 0, 0, ""
+        spans = config.span_folders or ("",)
+        depth = len(_parts(spans[0]))
+        for parts in self._files(spans, depth):
+            if posixpath.splitext(parts[-1])[1].lower() not in _IMAGE_SUFFIXES:
+                self.ignored += 1
+            elif len(parts) == depth + 1:
+                first_loose = first_loose or "/".join(parts)
+                loose += 1
+            else:
+                count += 1
+                yield Row(Image("/".join(parts), parts[depth]))
+        if loose:
+            raise DataError(
+                f"{loose} images, the first of them {first_loose!r}, lie directly in "
+                f"{config.images}; move each into a folder named after its identity, or name "
+                "identities in data.image_list"
+            )
+        if not count:
+            raise DataError(
+                f"no images below {config.images} ({self.ignored} other files); expected are "
+                "<identity>/<image> with one of the suffixes .jpg .jpeg .png"
+            )
+
+    def _files(self, spans: Sequence[str], depth: int) -> Iterator[tuple[str, ...]]:
+        """The parts of the path of every visible file."""
+        if not is_address(self._config.images):
+            for span in spans:
+                yield from _walk(self._config.images, _parts(span), self.unusable, depth)
+            return
+        stored = self._stored
+        if stored is None:
+            stored = (path for path, _ in stored_files(self._config))
+        for parts in map(_parts, stored):
+            if _is_visible(parts[depth:]):
+                yield parts
+
+
+def read_images(config: DataConfig, stored: Iterable[str] | None = None) -> ImageTable:
     """Lists the images of a data set.
 
     Args:
       config: Names it.
-      stored: From ``stored_files``, where they were asked for already.
+      stored: The paths below the address ``data.images``, where they were listed already.
 
     Raises:
       DataError: The root or the list is missing, empty or inconsistent.
     """
-    root = config.images
-    if not is_address(root) and not Path(root).is_dir():
-        raise DataError(
-            f"data.images is {root!r}, which is not a folder (seen from {Path.cwd()}); "
-            "give the folder that holds the images"
-        )
+    listing = Listing(config, stored)
+    return _table(config, listing, listing.rows())
+
+
+def read_some_images(config: DataConfig, stored: Iterable[str] | None = None) -> ImageTable | None:
+    """As ``read_images``; None if there are more than ``data.images_in_memory``."""
+    listing = Listing(config, stored)
+    most = config.images_in_memory
+    rows = list(islice(listing.rows(), most + 1))
+    return None if len(rows) > most else _table(config, listing, rows)
+
+
+def _table(config: DataConfig, listing: Listing, rows: Iterable[Row]) -> ImageTable:
     if config.image_list is not None:
-        table = _from_list(config.image_list, need_split=config.split == "given")
-        return _in_spans(table, config)
-    if stored is None:
-        stored = stored_files(config)
-    return _from_folders(root, config.span_folders or ("",), stored)
+        names = tuple(attribute_names(config))
+        return ImageTable(names, tuple(_without_twins(rows, config.image_list)))
+    images = sorted((image for image, _ in rows), key=lambda image: image.image_id)
+    spellings: dict[str, str] = {}
+    for identity in sorted({image.identity for image in images}):
+        twin = spellings.setdefault(one_name(identity), identity)
+        if twin != identity:
+            raise two_spellings(twin, identity, config.images)
+    return ImageTable((), tuple(images), listing.ignored, tuple(sorted(listing.unusable)))
+
+
+def _without_twins(rows: Iterable[Row], path: str) -> Iterator[Image]:
+    """The images of a list, with one spelling of each name: the first that it has."""
+    lines: dict[str, int] = {}
+    spellings: dict[str, str] = {}
+    for image, line in rows:
+        first = lines.setdefault(image.image_id, line)
+        if first != line:
+            raise listed_twice(image.image_id, path, first, line)
+        # Two spellings that look alike are one person.
+        name = spellings.setdefault(one_name(image.identity), image.identity)
+        yield image if name == image.identity else replace(image, identity=name)
+
+
+def two_spellings(one: str, other: str, root: str) -> DataError:
+    """Two folders whose names look alike: are they one person, or two?"""
+    return DataError(
+        f"the folders {one!a} and {other!a} in {root} are two spellings of one "
+        "name; put the photos of one person into one folder, or tell two apart"
+    )
+
+
+def listed_twice(image_id: str, path: str, first: int, line: int) -> DataError:
+    """An image that two lines of a list name."""
+    return DataError(
+        f"{path}, line {line}: {image_id!r} is listed already, in line {first}; "
+        "keep one of the two rows"
+    )
 
 
 def attribute_names(config: DataConfig) -> list[str]:
@@ -123,63 +249,6 @@ def attribute_names(config: DataConfig) -> list[str]:
         return []
     path = config.image_list
     return _attribute_columns(_header(read_rows(path), path), path)
-
-
-def _in_spans(table: ImageTable, config: DataConfig) -> ImageTable:
-    """The rows of a list that are of the spans wanted."""
-    if not config.span_folders:
-        return table
-    starts = tuple(f"{folder}/" for folder in config.span_folders)
-    images = tuple(image for image in table.images if image.image_id.startswith(starts))
-    if not images:
-        raise DataError(
-            f"{config.image_list} has no image below {' or '.join(config.span_folders)}; with "
-            f"data.spans: {config.spans}, its paths start at {config.images}"
-        )
-    return replace(table, images=images)
-
-
-def _from_folders(root: str, spans: Sequence[str], stored: Iterable[str] | None) -> ImageTable:
-    """What is in a folder an identity, in each of some folders below the root."""
-    loose, ignored, images = [], 0, []
-    unusable: list[tuple[str, str, str]] = []
-    depth = len(_parts(spans[0]))
-    if stored is None:
-        files = (parts for span in spans for parts in _walk(root, _parts(span), unusable, depth))
-    else:
-        files = (parts for parts in map(_parts, stored) if _is_visible(parts[depth:]))
-    for parts in files:
-        if posixpath.splitext(parts[-1])[1].lower() not in _IMAGE_SUFFIXES:
-            ignored += 1
-        elif len(parts) == depth + 1:
-            loose.append("/".join(parts))
-        else:
-            images.append(Image("/".join(parts), parts[depth]))
-    if loose:
-        raise DataError(
-            f"{len(loose)} images, the first of them {loose[0]!r}, lie directly in {root}; move "
-            "each into a folder named after its identity, or name identities in data.image_list"
-        )
-    if not images:
-        raise DataError(
-            f"no images below {root} ({ignored} other files); expected are <identity>/<image> with "
-            "one of the suffixes .jpg .jpeg .png"
-        )
-    _check_twins(root, {image.identity for image in images})
-    images.sort(key=lambda image: image.image_id)
-    return ImageTable((), tuple(images), ignored, tuple(sorted(unusable)))
-
-
-def _check_twins(root: str, names: Iterable[str]) -> None:
-    """Refuses two folders whose names look alike: are they one person, or two?"""
-    seen: dict[str, str] = {}
-    for name in sorted(names):
-        twin = seen.setdefault(one_name(name), name)
-        if twin != name:
-            raise DataError(
-                f"the folders {twin!a} and {name!a} in {root} are two spellings of one "
-                "name; put the photos of one person into one folder, or tell two apart"
-            )
 
 
 def _walk(
@@ -246,45 +315,50 @@ def _is_text(name: str) -> bool:
     return not any("\ud800" <= each <= "\udfff" for each in name)
 
 
-def _from_list(path: str, need_split: bool) -> ImageTable:
+def _listed(config: DataConfig, path: str) -> Iterator[Row]:
+    """The rows of a list that are of the spans wanted."""
     rows = read_rows(path)
     header = _header(rows, path)
     names = _attribute_columns(header, path)
+    need_split = config.split == "given"
     if need_split and "split" not in header:
         raise DataError(
             f"{path} has the columns {', '.join(header)} and no column 'split', which "
             "data.split: given needs; add it, or set data.split: hash"
         )
-    images: list[Image] = []
-    seen: dict[str, int] = {}
-    spellings: dict[str, str] = {}
+    spans = tuple(f"{folder}/" for folder in config.span_folders) or ("",)
+    line = count = 0
     for line, row in rows:
-        place = f"{path}, line {line}"
-        if len(row) != len(header):
-            raise DataError(
-                f"{place}: {len(row)} values for the {len(header)} columns of the header; "
-                "quote values that hold a comma"
-            )
-        value = dict(zip(header, row, strict=True))
-        image_id = clean_image_id(value["image"], place)
-        # Two spellings that look alike are one person.
-        identity = spellings.setdefault(one_name(value["identity"]), value["identity"])
-        if not one_name(identity):
-            raise DataError(f"{place}: {image_id!r} has no identity; say who is shown")
-        if image_id in seen:
-            raise DataError(
-                f"{place}: {image_id!r} is listed already, in line {seen[image_id]}; "
-                "keep one of the two rows"
-            )
-        seen[image_id] = line
-        split = value.get("split")
-        if need_split and split not in features.SPLITS:
-            raise DataError(f"{place}: split {split!r}; give one of {', '.join(features.SPLITS)}")
-        attributes = tuple(value[name] or UNKNOWN for name in names)
-        images.append(Image(image_id, identity, attributes, split))
-    if not images:
+        image = _image_of(row, header, names, need_split, f"{path}, line {line}")
+        if image.image_id.startswith(spans):
+            count += 1
+            yield Row(image, line)
+    if not line:
         raise DataError(f"{path} has a header and no rows; list an image in each row")
-    return ImageTable(tuple(names), tuple(images))
+    if not count:
+        raise DataError(
+            f"{path} has no image below {' or '.join(config.span_folders)}; with "
+            f"data.spans: {config.spans}, its paths start at {config.images}"
+        )
+
+
+def _image_of(
+    row: Sequence[str], header: Sequence[str], names: Sequence[str], need_split: bool, place: str
+) -> Image:
+    if len(row) != len(header):
+        raise DataError(
+            f"{place}: {len(row)} values for the {len(header)} columns of the header; "
+            "quote values that hold a comma"
+        )
+    value = dict(zip(header, row, strict=True))
+    image_id = clean_image_id(value["image"], place)
+    identity = value["identity"]
+    if not one_name(identity):
+        raise DataError(f"{place}: {image_id!r} has no identity; say who is shown")
+    split = value.get("split")
+    if need_split and split not in features.SPLITS:
+        raise DataError(f"{place}: split {split!r}; give one of {', '.join(features.SPLITS)}")
+    return Image(image_id, identity, tuple(value[name] or UNKNOWN for name in names), split)
 
 
 def clean_image_id(path: str, place: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 
 from components import features
 from components.pair_example_gen.config import DataConfig
@@ -17,6 +18,35 @@ def hash_fraction(seed: int, identity: str) -> float:
     """
     digest = hashlib.sha256(f"{seed}:{identity}".encode()).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
+
+
+def split_by_hash(identity: str, config: DataConfig) -> str:
+    """The split of one of many people, by ``data.shares``."""
+    fraction = hash_fraction(config.seed, identity)
+    if fraction < config.shares.train:
+        return features.TRAIN
+    return features.VAL if fraction < config.shares.train + config.shares.val else features.TEST
+
+
+def in_two_splits(config: DataConfig, identity: str, one: Image, other: Image) -> DataError:
+    """A person whom the image list has in two splits."""
+    return DataError(
+        f"{config.image_list}: the identity {identity!r} is in two splits, {one.split} "
+        f"({one.image_id}) and {other.split} ({other.image_id}); put all its images in one"
+    )
+
+
+def no_images(splits: Sequence[str], identities: int, config: DataConfig) -> DataError:
+    """Splits into which nobody falls."""
+    remedy = (
+        "name images for it in the column 'split'"
+        if config.split == "given" and splits != [features.VAL]
+        else "add identities, or change data.shares, data.val_from_train or data.seed"
+    )
+    return DataError(
+        f"no identity of the {identities} in {config.image_list or config.images} falls into "
+        f"the split {' or '.join(splits)}; {remedy}"
+    )
 
 
 def split_images(table: ImageTable, config: DataConfig) -> dict[str, list[Image]]:
@@ -38,16 +68,7 @@ def split_images(table: ImageTable, config: DataConfig) -> dict[str, list[Image]
             images[split_of[image.identity]].append(image)
     empty = [split for split, members in images.items() if not members]
     if empty:
-        identities = len({image.identity for image in table.images})
-        remedy = (
-            "name images for it in the column 'split'"
-            if config.split == "given" and empty != [features.VAL]
-            else "add identities, or change data.shares, data.val_from_train or data.seed"
-        )
-        raise DataError(
-            f"no identity of the {identities} in {config.image_list or config.images} falls into "
-            f"the split {' or '.join(empty)}; {remedy}"
-        )
+        raise no_images(empty, len({image.identity for image in table.images}), config)
     return images
 
 
@@ -73,7 +94,7 @@ def _hash_splits(table: ImageTable, config: DataConfig) -> dict[str, str]:
 
 def _given_splits(table: ImageTable, config: DataConfig) -> dict[str, str]:
     split_of: dict[str, str] = {}
-    first_image: dict[str, str] = {}
+    first_image: dict[str, Image] = {}
     for image in table.images:
         if image.split is None:
             raise DataError(
@@ -81,12 +102,9 @@ def _given_splits(table: ImageTable, config: DataConfig) -> dict[str, str]:
                 "a column 'split'"
             )
         split = split_of.setdefault(image.identity, image.split)
-        first = first_image.setdefault(image.identity, image.image_id)
+        first = first_image.setdefault(image.identity, image)
         if split != image.split:
-            raise DataError(
-                f"{config.image_list}: the identity {image.identity!r} is in two splits, {split} "
-                f"({first}) and {image.split} ({image.image_id}); put all its images in one"
-            )
+            raise in_two_splits(config, image.identity, first, image)
     if features.VAL not in split_of.values():
         for identity, split in split_of.items():
             if (

@@ -55,14 +55,16 @@ def test_the_images_of_a_bucket_are_those_of_the_same_folder(faces, bucket):
     assert read_images(config(ROOT)) == read_images(config(faces))
 
 
-def test_the_artifacts_of_a_bucket_are_those_of_the_same_folder(faces, tmp_path):
+@pytest.mark.parametrize("in_memory", [1_000, 0], ids=["with a table", "without"])
+def test_the_artifacts_of_a_bucket_are_those_of_the_same_folder(faces, tmp_path, in_memory):
     for images, folder in ((faces, "here"), (ROOT, "there")):
         made = {}
         for key in ("images", "pairs"):
             made[key] = [standard_artifacts.Examples()]
             made[key][0].uri = str(tmp_path / folder / key)
             Path(made[key][0].uri).mkdir(parents=True)
-        Executor(None).Do({}, made, {"data_config": config(images).model_dump_json()})
+        of_images = config(images, images_in_memory=in_memory)
+        Executor(None).Do({}, made, {"data_config": of_images.model_dump_json()})
     files = sorted(each.relative_to(tmp_path / "here") for each in (tmp_path / "here").rglob("*"))
     assert files == sorted(
         each.relative_to(tmp_path / "there") for each in (tmp_path / "there").rglob("*")
@@ -83,6 +85,19 @@ def test_the_fingerprint_is_of_sizes_and_times_and_fetches_no_image(faces, bucke
     later = fingerprint(config(ROOT))
     bucket.put("faces/p1/9.jpg", b"one more")
     assert len({before, later, fingerprint(config(ROOT))}) == 3
+    assert fingerprint(config(ROOT)) == fingerprint(config(ROOT, images_in_memory=5))
+
+
+def test_the_fingerprint_of_a_list_is_of_the_images_that_it_names(faces, bucket):
+    rows = ["image,identity", *(f"{who}/0.jpg,{who}" for who in PEOPLE), "p1/gone.jpg,p1"]
+    bucket.put("lists/all.csv", "\n".join(rows).encode())
+    listed = config(ROOT, image_list="gs://photos/lists/all.csv")
+    before = fingerprint(listed)
+    assert fingerprint(listed.model_copy(update={"images_in_memory": 5})) == before
+    bucket.put("faces/p1/1.jpg", b"another, of which the list says nothing")
+    assert fingerprint(listed) == before
+    bucket.put("faces/p1/gone.jpg", b"here it is")
+    assert fingerprint(listed) != before
 
 
 def test_lists_are_read_at_addresses(faces, bucket):

@@ -1,4 +1,7 @@
-"""The executor on small synthetic data sets, read back from its TFRecords."""
+"""The executor on small synthetic data sets, read back from its TFRecords.
+
+What holds of a data set holds of one of which no process has a table, too.
+"""
 
 import csv
 import io
@@ -11,12 +14,12 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
+from executor_runs import files, read, run_with_table, run_without_table, summary
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
-from tfx.types import standard_artifacts
 
 from components import features
-from components.pair_example_gen import executor, pair_rows
+from components.pair_example_gen import executor, listing_in_beam, many_images, pair_rows
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
 from data.synthetic import draw_face
@@ -25,42 +28,10 @@ from data.synthetic import draw_face
 IDENTITIES = {name: 1 + number % 3 for number, name in enumerate("abcdefghijklmnopqrs")}
 
 
-def run(config, folder, context=None):
-    artifacts = {}
-    for key in ("images", "pairs"):
-        artifact = standard_artifacts.Examples()
-        artifact.uri = str(folder / key)
-        (folder / key).mkdir(parents=True)
-        artifacts[key] = [artifact]
-    executor.Executor(context).Do({}, artifacts, {"data_config": config.model_dump_json()})
-    return artifacts["images"][0], artifacts["pairs"][0]
-
-
-def read(artifact, split):
-    """All rows of a split, in the order of shards: feature name to its single value."""
-    folder = tf.io.gfile.glob(f"{artifact.uri}/Split-{split}/*")
-    rows = []
-    for record in tf.data.TFRecordDataset(sorted(folder)).as_numpy_iterator():
-        row = {}
-        for name, feature in tf.train.Example.FromString(record).features.feature.items():
-            (row[name],) = getattr(feature, feature.WhichOneof("kind")).value
-        rows.append(row)
-    return rows
-
-
-def files(artifact):
-    """Every file's path below the artifact, and its bytes."""
-    root = artifact.uri
-    return {
-        path[len(root) :]: tf.io.gfile.GFile(path, "rb").read()
-        for folder, _, names in tf.io.gfile.walk(root)
-        for path in (f"{folder}/{name}" for name in names)
-    }
-
-
-def summary(artifact):
-    with open(f"{artifact.uri}/summary.json") as file:
-        return json.load(file)
+@pytest.fixture(params=["with a table", "without"])
+def run(request):
+    """Runs the executor, which has a table of the images or not."""
+    return run_with_table if request.param == "with a table" else run_without_table
 
 
 @pytest.fixture
@@ -72,11 +43,13 @@ def root(tmp_path, write_faces):
 @pytest.fixture
 def small_shards(monkeypatch):
     monkeypatch.setattr(executor, "_IMAGES_A_SHARD", 4)
+    monkeypatch.setattr(listing_in_beam, "IMAGES_A_SHARD", 4)
+    monkeypatch.setattr(many_images, "_SHARDS_COMPARED", 2)
     monkeypatch.setattr(pair_rows, "PAIRS_A_SHARD", 5)
 
 
 @pytest.mark.usefixtures("small_shards")
-def test_images_and_sampled_pairs(tmp_path, root):
+def test_images_and_sampled_pairs(tmp_path, root, run):
     config = DataConfig(align="none", images=str(root), pairs={"train": 12, "val": 2, "test": 4})
     images, pairs = run(config, tmp_path / "out")
     identities = {}
@@ -112,7 +85,7 @@ def test_images_and_sampled_pairs(tmp_path, root):
     }
 
 
-def test_the_artifacts_say_what_they_hold(tmp_path, root):
+def test_the_artifacts_say_what_they_hold(tmp_path, root, run):
     for artifact in run(DataConfig(align="none", images=str(root)), tmp_path / "out"):
         assert json.loads(artifact.split_names) == ["train", "val", "test"]
         assert (artifact.span, artifact.version) == (0, 0)
@@ -121,7 +94,7 @@ def test_the_artifacts_say_what_they_hold(tmp_path, root):
 
 @pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("in_memory", [1000, 0], ids=["drawn at once", "drawn by workers"])
-def test_workers_do_not_change_a_byte(tmp_path, root, in_memory):
+def test_workers_do_not_change_a_byte(tmp_path, root, in_memory, run):
     pairs = {"train": 20, "val": 4, "test": 4}
     config = DataConfig(align="none", images=str(root), pairs=pairs, pairs_in_memory=in_memory)
     one = run(config, tmp_path / "one")
@@ -137,8 +110,10 @@ def test_workers_do_not_change_a_byte(tmp_path, root, in_memory):
 def test_workers_draw_where_pairs_are_many_and_people_enough(tmp_path, root):
     pairs = {"train": 20, "val": 4, "test": 4}
     config = DataConfig(align="none", images=str(root), pairs=pairs)
-    _, at_once = run(config, tmp_path / "at once")
-    _, by_workers = run(config.model_copy(update={"pairs_in_memory": 4}), tmp_path / "by workers")
+    _, at_once = run_with_table(config, tmp_path / "at once")
+    _, by_workers = run_with_table(
+        config.model_copy(update={"pairs_in_memory": 4}), tmp_path / "by workers"
+    )
     assert summary(by_workers) == summary(at_once)
     assert summary(by_workers)["splits"]["train"]["sampled"]["same"] == 10
     rows = [read(artifact, "train") for artifact in (at_once, by_workers)]
@@ -150,7 +125,7 @@ def test_workers_draw_where_pairs_are_many_and_people_enough(tmp_path, root):
     assert read(at_once, "test") == read(by_workers, "test")
 
 
-def test_listed_splits_pairs_and_attributes(tmp_path, write_faces):
+def test_listed_splits_pairs_and_attributes(tmp_path, write_faces, run):
     root = tmp_path / "faces"
     image_ids = write_faces(root, {"a": 2, "b": 2, "v": 2, "w": 1, "x": 2, "y": 1})
     split_of = {"a": "train", "b": "train", "v": "val", "w": "val", "x": "test", "y": "test"}
@@ -190,7 +165,7 @@ def break_images(root):
     (root / "f" / "0.jpg").write_bytes(data[:-20])
 
 
-def test_broken_images_are_quarantined(tmp_path, root):
+def test_broken_images_are_quarantined(tmp_path, root, run):
     break_images(root)
     config = DataConfig(align="none", images=str(root), max_quarantined=0.1)
     images, pairs = run(config, tmp_path / "out")
@@ -218,7 +193,7 @@ def test_broken_images_are_quarantined(tmp_path, root):
     assert summary(pairs)["splits"]["train"]["sampled"]["wanted"] == 40_000
 
 
-def test_too_many_broken_images_end_the_run(tmp_path, root):
+def test_too_many_broken_images_end_the_run(tmp_path, root, run):
     break_images(root)
     message = (
         r"3 of 37 images are quarantined \(corrupt 1, empty 1, neither JPEG nor PNG 1\), the first"
@@ -228,16 +203,14 @@ def test_too_many_broken_images_end_the_run(tmp_path, root):
         run(DataConfig(align="none", images=str(root), max_quarantined=0.08), tmp_path / "out")
 
 
-def test_a_broken_list_ends_the_run_before_an_image_is_read(tmp_path, root):
+def test_a_broken_list_ends_the_run_before_an_image_is_read(tmp_path, root, run):
     (tmp_path / "p.csv").write_text("a/0.jpg,nobody/0.jpg,0\n")
     config = DataConfig(
         align="none", images=str(root), pair_lists={"train": [str(tmp_path / "p.csv")]}
     )
-    with pytest.raises(
-        DataError, match=r"p.csv, line 1: 'nobody/0.jpg' is not among the 37 images"
-    ):
+    with pytest.raises(DataError, match=r"p.csv, line 1: 'nobody/0.jpg' is not among the images"):
         run(config, tmp_path / "out")
-    assert list((tmp_path / "out" / "images").iterdir()) == []
+    assert list((tmp_path / "out" / "images").glob("Split-*")) == []
 
 
 def photo_of(face, turn=0):
@@ -254,7 +227,7 @@ def photo_of(face, turn=0):
     return buffer.getvalue()
 
 
-def test_faces_are_found_and_aligned(tmp_path):
+def test_faces_are_found_and_aligned(tmp_path, run):
     """Photos of rooms become the face alone, however the camera was held; the rest is named."""
     drawn = [draw_face(seed=0, identity=identity, index=0, size=240) for identity in range(9, 17)]
     for identity, face in zip("abcdefgh", drawn, strict=True):
@@ -297,7 +270,7 @@ def test_faces_are_found_and_aligned(tmp_path):
     assert len(read(pairs, "train")) > 0
 
 
-def test_a_photo_in_two_splits_ends_the_run_and_is_listed_where_it_may_be(tmp_path):
+def test_a_photo_in_two_splits_ends_the_run_and_is_listed_where_it_may_be(tmp_path, run):
     root, rows = tmp_path / "faces", ["image,identity,split"]
     random = np.random.default_rng(0)
     for identity, split in zip("abcdef", ("train", "val", "test") * 2, strict=True):

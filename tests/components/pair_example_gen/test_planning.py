@@ -44,7 +44,7 @@ def test_listed_pairs_keep_order_and_repetitions(config):
         (
             "e/1,e/9,1",
             "test",
-            r"given.csv, line 2: 'e/9' is not among the 10 images of faces; mend",
+            r"given.csv, line 2: 'e/9' is not among the images of faces; mend",
         ),
         (
             "a/1,e/1,0",

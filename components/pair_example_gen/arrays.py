@@ -1,0 +1,29 @@
+"""Arrays that one step leaves for another in a file, wherever artifacts are."""
+
+import io
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tfx.dsl.io import fileio
+
+
+def write_arrays(path: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes arrays by their names, whole or not at all."""
+    content = io.BytesIO()
+    # By number, since an attribute may have any name: arr_0 are the names, arr_1 the first of them.
+    np.savez(content, np.array(list(arrays)), *arrays.values())
+    fileio.makedirs(path.rpartition("/")[0])
+    part = f"{path}.{uuid.uuid4().hex}.part"
+    with fileio.open(part, "wb") as file:
+        file.write(content.getvalue())
+    fileio.rename(part, path, overwrite=True)
+
+
+def read_arrays(path: str) -> dict[str, NDArray[Any]]:
+    """Reads what ``write_arrays`` wrote."""
+    with fileio.open(path, "rb") as file, np.load(io.BytesIO(file.read())) as arrays:
+        names = arrays["arr_0"].tolist()
+        return {name: arrays[f"arr_{at}"] for at, name in enumerate(names, 1)}

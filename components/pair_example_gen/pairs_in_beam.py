@@ -1,0 +1,151 @@
+"""Draws and writes pairs of images of which no process holds a table.
+
+A pair is drawn by the numbers of its two images (``drawing``). What a row says of an image is
+looked up in the file of its shard, once a shard, and comes together with the rest by key.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.utils import shared
+from numpy.typing import NDArray
+
+from components import features
+from components.pair_example_gen import pair_rows
+from components.pair_example_gen.arrays import read_arrays, write_arrays
+from components.pair_example_gen.drawing import DrawnPairs
+from components.pair_example_gen.pair_rows import PairRows
+from components.pair_example_gen.records import UNFINISHED, write_shard
+
+# Some rows, each image twice: which of the pair shard, and which of the image shard, int64 each.
+_Wanted = tuple[int, NDArray[np.int64], NDArray[np.int64]]
+# Some of a pair shard's, and what its rows say of these images.
+_Found = tuple[NDArray[np.int64], Mapping[str, NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What the pairs of a split are drawn from.
+
+    Attributes:
+      split: The split.
+      half: How many pairs of one person, and of two.
+      seed: Of ``DrawnPairs``.
+      sizes: How many images each person has, int64 ``[G]``.
+      starts: The number of each shard's first image, int64 ``[S]``.
+      names: The names of the shards, bytes ``[S]``.
+    """
+
+    split: str
+    half: int
+    seed: tuple[int, ...]
+    sizes: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    names: NDArray[np.bytes_]
+
+    @cached_property
+    def pairs(self) -> DrawnPairs:
+        """The pairs."""
+        return DrawnPairs(self.sizes, self.half, self.seed)
+
+    def leave(self, uri: str) -> None:
+        """Puts it where workers find it."""
+        numbers = np.array([self.half, *self.seed])
+        columns = {
+            "numbers": numbers,
+            "sizes": self.sizes,
+            "starts": self.starts,
+            "names": self.names,
+        }
+        write_arrays(_path(uri, self.split), columns)
+
+    @classmethod
+    def left(cls, uri: str, split: str) -> "Drawing":
+        """What ``leave`` put there."""
+        found = read_arrays(_path(uri, split))
+        half, *seed = found.pop("numbers").tolist()
+        return cls(split, half, tuple(seed), **found)
+
+
+def draw_pairs(pipeline: Any, uri: str, drawing: Drawing, columns: str) -> Any:
+    """Adds the pairs of a split to a pipeline.
+
+    Args:
+      pipeline: Gets the steps.
+      uri: Of the artifact of pairs, where the drawing was left.
+      drawing: What they are drawn from.
+      columns: Folder of ``<split>/<shard>.npz``, what rows say of the images of each shard, as
+        ``PairRows`` has it.
+
+    Returns:
+      How many pairs were written, by the shard.
+    """
+    split, count = drawing.split, 2 * drawing.half
+    return (
+        pipeline
+        | f"Pairs[{split}]" >> beam.Create([count])
+        | f"PairShards[{split}]" >> beam.FlatMap(lambda pairs: enumerate(_shards(pairs)))
+        | f"SpreadShards[{split}]" >> beam.Reshuffle()
+        | f"Draw[{split}]" >> beam.ParDo(_Draw(uri, split))
+        | f"ByImageShard[{split}]" >> beam.GroupByKey()
+        | f"LookUp[{split}]" >> beam.FlatMap(_look_up, f"{columns}/{split}")
+        | f"ByPairShard[{split}]" >> beam.GroupByKey()
+        | f"Write[{split}]" >> beam.Map(_write, uri, split)
+    )
+
+
+def _shards(pairs: int) -> list[tuple[int, int]]:
+    size = pair_rows.PAIRS_A_SHARD
+    return [(start, min(start + size, pairs)) for start in range(0, pairs, size)]
+
+
+class _Draw(beam.DoFn):
+    """Draws the pairs of a shard; yields which images they are of, by the shard of these."""
+
+    def __init__(self, uri: str, split: str):
+        self._uri, self._split = uri, split
+        self._handle = shared.Shared()
+
+    def process(self, shard: tuple[int, tuple[int, int]]) -> Iterator[tuple[str, _Wanted]]:
+        number, (start, stop) = shard
+        drawing = self._handle.acquire(
+            partial(Drawing.left, self._uri, self._split), tag=self._split
+        )
+        first, second, _ = drawing.pairs.rows(start, stop)
+        image = np.stack([first, second], axis=1).ravel()
+        of = np.searchsorted(drawing.starts, image, side="right") - 1
+        order = np.argsort(of, kind="stable")
+        ends = np.flatnonzero(np.diff(of[order], append=-1)) + 1
+        for rows in np.split(order, ends[:-1]):
+            at = of[rows[0]]
+            wanted = (number, rows, image[rows] - drawing.starts[at])
+            yield drawing.names[at].decode(), wanted
+
+
+def _look_up(of_shard: tuple[str, Iterable[_Wanted]], folder: str) -> Iterator[tuple[int, _Found]]:
+    name, wanted = of_shard
+    columns = read_arrays(f"{folder}/{name}.npz")
+    for number, rows, images in wanted:
+        yield number, (rows, {key: column[images] for key, column in columns.items()})
+
+
+def _write(shard: tuple[int, Iterable[_Found]], uri: str, split: str) -> int:
+    number, parts = shard
+    all_rows, found = zip(*parts, strict=True)
+    order = np.argsort(np.concatenate(all_rows))
+    columns = {key: np.concatenate([part[key] for part in found])[order] for key in found[0]}
+    first, second = np.arange(len(order)).reshape(-1, 2).T
+    identities = columns[features.IDENTITY]
+    label = (identities[first] == identities[second]).astype(np.int64)
+    sampled: Sequence[str] = [features.SAMPLED] * len(label)
+    rows = PairRows(columns).rows(first, second, label, sampled)
+    write_shard(uri, split, f"pairs-{number:05d}", rows)
+    return len(label)
+
+
+def _path(uri: str, split: str) -> str:
+    return f"{uri}/{UNFINISHED}/drawing-{split}.npz"
