@@ -56,7 +56,8 @@ def list_images(pipeline: beam.Pipeline, config: DataConfig, folder: str, named:
       pipeline: Gets the steps.
       config: Names the data set.
       folder: Gets a file a shard, see ``read_shard``.
-      named: A file of the image ids that pair lists name, as JSON, a line each; None if there are no lists.
+      named: A file of the image ids that pair lists name, each as JSON in a line; None if there are
+        no lists.
 
     Returns:
       Lines of JSON of four kinds: ``{"shard": [split, name, images]}``; ``{"problem": text, "line":
@@ -90,7 +91,7 @@ def list_images(pipeline: beam.Pipeline, config: DataConfig, folder: str, named:
     images = AsDict(
         kept
         | "ImagesOfPerson" >> beam.Map(lambda person: (person[1], len(person[2])))
-        | "ImagesOfSplit" >> beam.CombinePerKey(_total)
+        | "ImagesOfSplit" >> beam.CombinePerKey(sum)  # type: ignore[arg-type]
     )
     found.append(
         kept
@@ -207,10 +208,6 @@ def _stems(path: str) -> frozenset[str]:
 def without_suffix(image_id: str) -> str:
     """What names an image in pair lists, which may say another suffix; see ``with_suffixes``."""
     return posixpath.splitext(image_id)[0]
-
-
-def _total(counts: Iterable[int]) -> int:
-    return sum(counts)
 
 
 def _by_shard(person: _Person, seed: int, images: Mapping[str, int]) -> tuple[str, Any]:

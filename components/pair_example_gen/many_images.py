@@ -26,7 +26,14 @@ from components.pair_example_gen.listing_in_beam import ListedShard, list_images
 from components.pair_example_gen.pair_lists import pairs_of
 from components.pair_example_gen.pair_rows import WritePairs, columns_of, leave_pairs
 from components.pair_example_gen.pairs_in_beam import Drawing, draw_pairs
-from components.pair_example_gen.planning import Pairs, final_pairs, no_pairs, read_listed_pairs
+from components.pair_example_gen.planning import (
+    Pairs,
+    final_pairs,
+    no_pairs,
+    read_listed_pairs,
+    sample_at_once,
+    warn_of_few_people,
+)
 from components.pair_example_gen.records import UNFINISHED
 from components.pair_example_gen.sources import Image, attribute_names
 from components.pair_example_gen.splitting import no_images
@@ -111,7 +118,8 @@ class ManyImages:
         summaries = reporting.summaries_of(of_lists)
         for drawing in drawings:
             wanted = getattr(self._config.pairs, drawing.split)
-            counted = {"same": drawing.half, "different": drawing.half, "wanted": wanted}
+            half = drawing.count // 2
+            counted = {"same": half, "different": half, "wanted": wanted}
             summaries[drawing.split] = {features.SAMPLED: counted}
         in_order = {split: summaries[split] for split in features.SPLITS}
         reporting.write_pair_summary(self._pairs_uri, in_order)
@@ -224,22 +232,19 @@ class ManyImages:
         its = [report for report in reports if report["shard"][0] == split]
         sizes = np.array([size for report in its for size in report["sizes"]], np.int64)
         wanted = getattr(self._config.pairs, split)
-        half = min(wanted // 2, most_drawn(sizes))
-        if not half:
-            raise no_pairs(split, int(sizes.sum()))
-        if half < wanted // 2:
-            logging.warning(
-                "Split %s gets %d pairs instead of %d: its %d people, two of whom are in one pair "
-                "at most, form no more",
-                split,
-                2 * half,
-                wanted,
-                len(sizes),
-            )
+        seed = (self._config.seed, number)
         images = np.array([sum(report["sizes"]) for report in its], np.int64)
         names = np.array([report["shard"][1].encode() for report in its])
-        seed = (self._config.seed, number)
-        return Drawing(split, half, seed, sizes, np.cumsum(images) - images, names)
+        at_once = np.zeros((2, 0), np.int64)
+        count = wanted // 2 * 2
+        if wanted // 2 > most_drawn(sizes):
+            warn_of_few_people(split, wanted, sizes)
+            who = np.repeat(np.arange(len(sizes)), sizes)
+            pairs = sample_at_once(split, np.arange(len(who)), who, wanted, list(seed))
+            at_once, count = np.stack([pairs.first, pairs.second]), pairs.count
+        if not count:
+            raise no_pairs(split, int(sizes.sum()))
+        return Drawing(split, count, seed, sizes, np.cumsum(images) - images, names, at_once)
 
     def _write_pairs(
         self,

@@ -5,7 +5,7 @@ looked up in the file of its shard, once a shard, and comes together with the re
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from typing import Any
 
@@ -19,12 +19,13 @@ from components.pair_example_gen import pair_rows
 from components.pair_example_gen.arrays import read_arrays, write_arrays
 from components.pair_example_gen.drawing import DrawnPairs
 from components.pair_example_gen.pair_rows import PairRows
+from components.pair_example_gen.pairing import Indices
 from components.pair_example_gen.records import UNFINISHED, write_shard
 
 # Some rows, each image twice: which of the pair shard, and which of the image shard, int64 each.
-_Wanted = tuple[int, NDArray[np.int64], NDArray[np.int64]]
+_Wanted = tuple[int, Indices, Indices]
 # Some of a pair shard's, and what its rows say of these images.
-_Found = tuple[NDArray[np.int64], Mapping[str, NDArray[Any]]]
+_Found = tuple[Indices, Mapping[str, NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -33,42 +34,46 @@ class Drawing:
 
     Attributes:
       split: The split.
-      half: How many pairs of one person, and of two.
+      count: How many pairs, half of them of one person.
       seed: Of ``DrawnPairs``.
       sizes: How many images each person has, int64 ``[G]``.
       starts: The number of each shard's first image, int64 ``[S]``.
       names: The names of the shards, bytes ``[S]``.
+      at_once: The numbers of the images of all pairs, int64 ``[2, P]``; none if workers draw them.
     """
 
     split: str
-    half: int
+    count: int
     seed: tuple[int, ...]
-    sizes: NDArray[np.int64]
-    starts: NDArray[np.int64]
+    sizes: Indices
+    starts: Indices
     names: NDArray[np.bytes_]
+    at_once: Indices
+
+    def rows(self, start: int, stop: int) -> Indices:
+        """The numbers of the two images of some of the pairs, int64 ``[2, stop - start]``."""
+        if self.at_once.size:
+            return self.at_once[:, start:stop]
+        return np.stack(self._drawn.rows(start, stop)[:2])
 
     @cached_property
-    def pairs(self) -> DrawnPairs:
-        """The pairs."""
-        return DrawnPairs(self.sizes, self.half, self.seed)
+    def _drawn(self) -> DrawnPairs:
+        return DrawnPairs(self.sizes, self.count // 2, self.seed)
 
     def leave(self, uri: str) -> None:
         """Puts it where workers find it."""
-        numbers = np.array([self.half, *self.seed])
-        columns = {
-            "numbers": numbers,
-            "sizes": self.sizes,
-            "starts": self.starts,
-            "names": self.names,
-        }
-        write_arrays(_path(uri, self.split), columns)
+        arrays = {name: np.asarray(getattr(self, name)) for name in _KEPT}
+        write_arrays(_path(uri, self.split), arrays)
 
     @classmethod
     def left(cls, uri: str, split: str) -> "Drawing":
         """What ``leave`` put there."""
         found = read_arrays(_path(uri, split))
-        half, *seed = found.pop("numbers").tolist()
-        return cls(split, half, tuple(seed), **found)
+        count, seed = int(found.pop("count")), tuple(found.pop("seed").tolist())
+        return cls(split, count, seed, **found)
+
+
+_KEPT = tuple(each.name for each in fields(Drawing) if each.name != "split")
 
 
 def draw_pairs(pipeline: Any, uri: str, drawing: Drawing, columns: str) -> Any:
@@ -84,10 +89,10 @@ def draw_pairs(pipeline: Any, uri: str, drawing: Drawing, columns: str) -> Any:
     Returns:
       How many pairs were written, by the shard.
     """
-    split, count = drawing.split, 2 * drawing.half
+    split = drawing.split
     return (
         pipeline
-        | f"Pairs[{split}]" >> beam.Create([count])
+        | f"Pairs[{split}]" >> beam.Create([drawing.count])
         | f"PairShards[{split}]" >> beam.FlatMap(lambda pairs: enumerate(_shards(pairs)))
         | f"SpreadShards[{split}]" >> beam.Reshuffle()
         | f"Draw[{split}]" >> beam.ParDo(_Draw(uri, split))
@@ -115,8 +120,7 @@ class _Draw(beam.DoFn):
         drawing = self._handle.acquire(
             partial(Drawing.left, self._uri, self._split), tag=self._split
         )
-        first, second, _ = drawing.pairs.rows(start, stop)
-        image = np.stack([first, second], axis=1).ravel()
+        image = drawing.rows(start, stop).T.ravel()
         of = np.searchsorted(drawing.starts, image, side="right") - 1
         order = np.argsort(of, kind="stable")
         ends = np.flatnonzero(np.diff(of[order], append=-1)) + 1

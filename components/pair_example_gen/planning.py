@@ -279,16 +279,35 @@ def _sampled(
     if count > in_memory:
         order = np.argsort(codes, kind="stable")
         sizes = np.bincount(codes)
-        most = most_drawn(sizes)
-        if count // 2 <= most:
+        if count // 2 <= most_drawn(sizes):
             return SampledByWorkers(positions[order], sizes, count // 2, seed, count)
-        logging.warning(
-            "Split %s: %d pairs are drawn in memory; of its %d people, workers could draw %d",
-            split,
-            count,
-            len(sizes),
-            2 * most,
-        )
+        warn_of_few_people(split, count, sizes)
+    return [sample_at_once(split, positions, codes, count, seed)]
+
+
+def warn_of_few_people(split: str, count: int, sizes: Indices) -> None:
+    """Says that pairs are drawn at once, of people who have so many images each."""
+    logging.warning(
+        "Split %s: %d pairs are drawn in memory; of its %d people, workers could draw %d",
+        split,
+        count,
+        len(sizes),
+        2 * most_drawn(sizes),
+    )
+
+
+def sample_at_once(
+    split: str, positions: Indices, codes: Indices, count: int, seed: list[int]
+) -> Pairs:
+    """Draws pairs by ``sample_pairs``; warns if there are fewer than asked for.
+
+    Args:
+      split: To be named.
+      positions: Of the images in the split's list, int64 ``[N]``.
+      codes: Whom each shows, int64 ``[N]``.
+      count: How many pairs to draw.
+      seed: Of ``sample_pairs``.
+    """
     first, second, label = sample_pairs(codes, count, seed)
     if len(label) < count // 2 * 2:
         _, sizes = np.unique(codes, return_counts=True)
@@ -304,4 +323,4 @@ def _sampled(
             same,
             different,
         )
-    return [Pairs(features.SAMPLED, positions[first], positions[second], label, wanted=count)]
+    return Pairs(features.SAMPLED, positions[first], positions[second], label, wanted=count)

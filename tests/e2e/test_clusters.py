@@ -32,27 +32,39 @@ def needs(engine: str) -> None:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a run in one process leaves."""
-    here = Chain(tmp_path_factory.mktemp("here"))
-    here.run("local")
-    found = outputs(here.config)
+    return outputs_of(tmp_path_factory.mktemp("here"))
+
+
+def outputs_of(folder: Path, **settings: str) -> dict[str, Any]:
+    made = Chain(folder)
+    made.run("local", **settings)
+    found = outputs(made.config)
     assert len(found["PairScorer/scored_pairs"]) == 240
     return found
 
 
-def outputs_on(made: Cluster, folder: Path) -> dict[str, Any]:
-    there = Chain(folder)
-    there.run("local", FACEAUTH__BEAM=yaml.safe_dump(made.section, default_flow_style=True))
-    return outputs(there.config)
+def outputs_on(made: Cluster, folder: Path, **settings: str) -> dict[str, Any]:
+    beam = yaml.safe_dump(made.section, default_flow_style=True)
+    return outputs_of(folder, FACEAUTH__BEAM=beam, **settings)
 
 
-@pytest.mark.parametrize("engine", ["flink", "spark"])
-def test_a_cluster_inside_the_job_server_writes_the_same_records(
-    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+def test_spark_inside_the_job_server_writes_the_same_records(
+    tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    needs(engine)
+    needs("spark")
     expected = request.getfixturevalue("expected")
-    with cluster(engine, tmp_path / "cluster") as made:
+    with cluster("spark", tmp_path / "cluster") as made:
         assert outputs_on(made, tmp_path / "there") == expected
+
+
+def test_flink_inside_the_job_server_writes_the_same_records_without_a_table_of_images(
+    tmp_path: Path,
+) -> None:
+    needs("flink")
+    without = {"FACEAUTH__DATA__IMAGES_IN_MEMORY": "0"}
+    expected = outputs_of(tmp_path / "here", **without)
+    with cluster("flink", tmp_path / "cluster") as made:
+        assert outputs_on(made, tmp_path / "there", **without) == expected
 
 
 @contextmanager

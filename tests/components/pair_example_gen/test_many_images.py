@@ -86,6 +86,25 @@ def test_pairs_are_true_balanced_and_all_different(tmp_path, root):
     assert len(train) > 15
 
 
+def test_few_people_give_as_many_pairs_as_with_a_table(tmp_path, write_faces):
+    # Each three of a split are 3 couples, and these have 3 x 5 x 5 pairs of two people.
+    who = {f"{split}{number}": split for split in features.SPLITS for number in range(3)}
+    ids = write_faces(tmp_path / "faces", dict.fromkeys(who, 5))
+    rows = [f"{each},{each.split('/')[0]},{who[each.split('/')[0]]}" for each in ids]
+    (tmp_path / "list.csv").write_text("\n".join(["image,identity,split", *rows]))
+    listed = {"image_list": str(tmp_path / "list.csv"), "split": "given"}
+    pairs = {"train": 20, "val": 100, "test": 6}
+    (_, with_table), (_, without) = both(
+        config_of(tmp_path / "faces", pairs=pairs, **listed), tmp_path
+    )
+    assert summary(with_table) == summary(without)
+    for split, count in {"train": 20, "val": 60, "test": 6}.items():
+        rows = read(without, split)
+        named = {frozenset((row["image_id_a"], row["image_id_b"])) for row in rows}
+        assert len(named) == len(rows) == count
+        assert sum(row["label"] for row in rows) == count // 2
+
+
 def test_what_lists_name_is_the_same(tmp_path, write_faces):
     root = tmp_path / "faces"
     ids = write_faces(root, PEOPLE)
