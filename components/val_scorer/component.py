@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
@@ -28,7 +28,7 @@ class ValScorerSpec(ComponentSpec):
     OUTPUTS = {"calibration_pairs": ChannelParameter(type=CalibrationPairs)}
 
 
-class ValScorer(base_component.BaseComponent):
+class ValScorer(base_beam_component.BaseBeamComponent):
     """Finds the distances of the val pairs, on the val images and on aged copies of them.
 
     It is a component of its own so that Decision has nothing left to do that takes time: another
@@ -43,7 +43,7 @@ class ValScorer(base_component.BaseComponent):
     """
 
     SPEC_CLASS = ValScorerSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(ValScorerExecutor)
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ValScorerExecutor)
 
     def __init__(
         self,
