@@ -39,6 +39,8 @@ SPREAD: Final = {
     "StatisticsGen-images": ("photo", "pair"),
     "StatisticsGen-pairs": ("photo", "pair"),
     "Transform": ("photo", "pair"),
+    # Its pairs are the val pairs, which its driver compares.
+    "ValScorer": ("photo",),
     "PairScorer": ("photo", "pair"),
     "Evaluator": ("photo", "pair"),
 }

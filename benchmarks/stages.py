@@ -1,4 +1,4 @@
-"""How time and memory of each Beam stage grow, with photos and with pairs.
+"""How time and memory of each Beam stage but ValScorer grow, with test photos and test pairs.
 
     python -m benchmarks.stages --photos 1000 16000 64000 --pairs 100000 1000000 10000000
 

@@ -28,9 +28,9 @@ _WHAT_DATAFLOW_NEEDS: Final = {
 
 
 class BeamConfig(Section):
-    """Where the Beam stages of a run (PairExampleGen, StatisticsGen, Transform, PairScorer,
-    Evaluator) are worked on. A name instead of the section, such as `beam: flink`, takes the preset
-    of that name from `pipeline/configs/beam/`.
+    """Where the Beam stages of a run (PairExampleGen, StatisticsGen, Transform, ValScorer,
+    PairScorer, Evaluator) are worked on. A name instead of the section, such as `beam: flink`,
+    takes the preset of that name from `pipeline/configs/beam/`.
 
     Workers of `flink` and `spark` need the folders of the data and of the runs under the same
     paths, or both at addresses; those of `dataflow` see addresses alone.

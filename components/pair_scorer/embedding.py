@@ -1,21 +1,18 @@
 """Embeds the images of a shard, each once a network."""
 
-import functools
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
-from apache_beam.utils import shared
 from tensorflow.core.protobuf import saved_model_pb2
 from tfx.dsl.io import fileio
 
 from components import features
-from components.exported_model import EMBED_BATCH, ExportedModel, network_digest
-from components.local_copies import local_folder
+from components.exported_model import EMBED_BATCH
+from components.models_at_workers import Models
+from components.pace import Pace
 from components.pair_scorer.kept_embeddings import KeptEmbeddings, shard_key
-from components.pair_scorer.pace import Pace
 from components.progress import say
 from components.tfrecords import read_tfrecords
 from serving.versions import SAVED_MODEL
@@ -26,36 +23,6 @@ IMAGES_A_CHUNK = 8_192
 
 # Ids of some images, bytes ``[N]``, and their embeddings under each model, float32 ``[N, D]``.
 Embedded = tuple[np.ndarray, list[np.ndarray]]
-
-
-class Models:
-    """The loaded SavedModels; one instance a process, however many threads and bundles."""
-
-    def __init__(self, paths: tuple[str, ...]):
-        with _local(paths) as folders:
-            self.models = [ExportedModel(folder) for folder in folders]
-            self.networks = networks_of(folders)
-
-    def embed(self, network: str, images: tf.Tensor) -> np.ndarray:
-        """The embeddings under a network, float32 ``[N, D]``."""
-        return self.models[self.networks.index(network)].embed(images)
-
-    @staticmethod
-    def acquire(handle: shared.Shared, paths: tuple[str, ...]) -> "Models":
-        """The models of this process, loaded if they are not."""
-        return handle.acquire(functools.partial(Models, paths), tag="\n".join(paths))
-
-
-def networks_of(paths: tuple[str, ...]) -> list[str]:
-    """The digest of each model's network: one network decided twice is one network."""
-    with _local(paths) as folders:
-        return [network_digest(folder) for folder in folders]
-
-
-@contextmanager
-def _local(paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    with ExitStack() as copies:
-        yield tuple(copies.enter_context(local_folder(path)) for path in paths)
 
 
 def numbers_an_image(paths: tuple[str, ...]) -> int:

@@ -11,15 +11,14 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
-from tfx.utils import io_utils
 
 from components.artifacts import input_files, model_folder
+from components.models_at_workers import at_workers, networks_of
 from components.pair_example_gen.records import SUMMARY_FILE, UNFINISHED
 from components.pair_scorer.config import ScoringConfig
-from components.pair_scorer.embedding import COUNTERS, networks_of
+from components.pair_scorer.embedding import COUNTERS
 from components.pair_scorer.kept_embeddings import KeptEmbeddings
 from components.pair_scorer.scoring import score_split
-from components.storage import is_address
 from components.tfrecords import read_tfrecords
 
 
@@ -50,7 +49,7 @@ class PairScorerExecutor(BaseBeamExecutor):
         output.span = 0
         examples_utils.set_payload_format(output, example_gen_pb2.FORMAT_TF_EXAMPLE)
         paths = tuple(
-            _at_workers(path, f"{output.uri}/{UNFINISHED}/models/{number}")
+            at_workers(path, f"{output.uri}/{UNFINISHED}/models/{number}")
             for number, path in enumerate(paths)
         )
         kept = KeptEmbeddings(exec_properties.get("kept_embeddings") or "")
@@ -76,14 +75,6 @@ class PairScorerExecutor(BaseBeamExecutor):
         for counter in result.metrics().query()["counters"]:
             if counter.key.metric.namespace == COUNTERS:
                 logging.info("PairScorer: %s %d", counter.key.metric.name, counter.committed)
-
-
-def _at_workers(model: str, beside: str) -> str:
-    """A model where workers see it: one of this machine, of an earlier run, is copied."""
-    if not is_address(beside) or is_address(model):
-        return model
-    io_utils.copy_dir(model, beside)
-    return beside
 
 
 def images_in(images: list[types.Artifact], split: str) -> int:

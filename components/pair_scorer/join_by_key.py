@@ -17,11 +17,12 @@ from apache_beam.utils import shared
 
 from components import features
 from components.exported_model import PAIR_BATCH
+from components.models_at_workers import Models
+from components.pace import Pace
 from components.pair_example_gen.records import write_shard
 from components.pair_scorer.columns import with_columns
-from components.pair_scorer.embedding import COUNTERS, Embedded, Embedder, Models, lookup
+from components.pair_scorer.embedding import COUNTERS, Embedded, Embedder, lookup
 from components.pair_scorer.kept_embeddings import KeptEmbeddings
-from components.pair_scorer.pace import Pace
 from components.pair_scorer.pairs import check_pairs, pair_batches, scored_name, scores
 from components.pair_scorer.table import Chunk, EmbeddingTable, write_chunk
 from components.tfrecords import read_tfrecords

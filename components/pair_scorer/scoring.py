@@ -10,12 +10,13 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.utils import shared
 
+from components.models_at_workers import Models
+from components.pace import Pace
 from components.pair_example_gen.records import UNFINISHED, write_shard
 from components.pair_scorer.columns import with_columns
-from components.pair_scorer.embedding import COUNTERS, Embedder, Models, lookup, numbers_an_image
+from components.pair_scorer.embedding import COUNTERS, Embedder, lookup, numbers_an_image
 from components.pair_scorer.join_by_key import parts_of_table, score_by_key
 from components.pair_scorer.kept_embeddings import KeptEmbeddings
-from components.pair_scorer.pace import Pace
 from components.pair_scorer.pairs import check_pairs, pair_batches, scored_name, scores
 from components.pair_scorer.table import Chunk, EmbeddingTable, write_chunk
 

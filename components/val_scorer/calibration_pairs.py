@@ -5,7 +5,7 @@ All that costs time is in here, so that another objective needs none of it again
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from itertools import islice, repeat
@@ -118,6 +118,114 @@ class CalibrationPairs:
         return cls(**columns, distances=distances)
 
 
+@dataclass(frozen=True)
+class AskedPairs:
+    """Pairs whose distances are asked for.
+
+    Attributes:
+      ids: str ``[N]``, the images that they name, each once and in rising order.
+      a: int64 ``[P]``, the row of each pair's first image.
+      b: int64 ``[P]``, of its second.
+      labels: int64 ``[P]``, 1 same.
+      strangers: Add so many pairs of two people, spread over all couples of people, from the images
+        at hand; fewer where there are not so many.
+    """
+
+    ids: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    labels: np.ndarray
+    strangers: int
+
+    @classmethod
+    def of(cls, pairs: np.ndarray, labels: np.ndarray, strangers: int) -> "AskedPairs":
+        """Takes pairs by their image ids, UTF-8 bytes ``[P, 2]``: text takes four times as much.
+
+        Raises:
+          ValueError: There is no pair.
+        """
+        if not len(pairs):
+            raise ValueError("there is no pair to calibrate on; give photos of two people or more")
+        ids, index = np.unique(pairs.ravel(), return_inverse=True)
+        a, b = index.reshape(-1, 2).T.astype(np.int64)
+        return cls(np.char.decode(ids, "utf-8"), a, b, np.asarray(labels, np.int64), strangers)
+
+    def check(self, seen: np.ndarray) -> None:
+        """Looks whether all images are there.
+
+        Args:
+          seen: bool ``[N]``.
+
+        Raises:
+          ValueError: One is not.
+        """
+        if not seen.all():
+            raise ValueError(
+                f"a pair names image {self.ids[~seen].item(0)!r}, which is not among the images; "
+                "make images and pairs in one PairExampleGen run"
+            )
+
+    def compared(
+        self,
+        model: ExportedModel,
+        identities: np.ndarray,
+        kinds: Sequence[str],
+        embeddings: Callable[[str], np.ndarray],
+    ) -> CalibrationPairs:
+        """The pairs with their distances.
+
+        Args:
+          model: Compares.
+          identities: str ``[N]``, who the images show.
+          kinds: ``plain`` and the ageings.
+          embeddings: Gives those of a kind, float32 ``[N, D]``; asked for one after the other.
+        """
+        more_a, more_b = _strangers(identities, self.strangers, self.a, self.b)
+        a, b = np.concatenate([self.a, more_a]), np.concatenate([self.b, more_b])
+
+        def distances(kind: str) -> np.ndarray:
+            # Let go on return: only one kind's are held.
+            table = embeddings(kind)
+            return model.distances(table, table, a, b)
+
+        return CalibrationPairs(
+            ids=self.ids,
+            identities=identities,
+            a=a,
+            b=b,
+            labels=np.concatenate([self.labels, np.zeros(len(more_a), np.int64)]),
+            added=np.repeat([False, True], [len(self.a), len(more_a)]),
+            distances={kind: distances(kind) for kind in kinds},
+        )
+
+
+def embed_copies(
+    model: ExportedModel, images: Iterable[tuple[str, bytes]], ageings: Sequence[str]
+) -> Iterator[tuple[list[str], dict[str, np.ndarray]]]:
+    """Embeds images, and each of their aged copies.
+
+    Args:
+      model: Embeds.
+      images: Ids and files; at most a batch is held.
+      ageings: Of ``ageing.STRENGTHS``.
+
+    Yields:
+      The ids of a batch, and its embeddings float32 ``[batch, D]`` by kind: ``plain`` and the
+      ageings.
+    """
+    left = iter(images)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        while batch := list(islice(left, EMBED_BATCH)):
+            ids, originals = [name for name, _ in batch], [data for _, data in batch]
+            files, embeddings = originals, {}
+            for kind, following in zip((PLAIN, *ageings), (*ageings, None), strict=True):
+                # The copies of the next kind are made while those of this one are embedded.
+                copies = following and pool.map(aged, originals, repeat(following), ids)
+                embeddings[kind] = model.embed(files)
+                files = list(copies or ())
+            yield ids, embeddings
+
+
 def score_copies(
     model: ExportedModel,
     images: Iterable[tuple[str, bytes]],
@@ -142,56 +250,28 @@ def score_copies(
       labels: int ``[P]``, 1 same.
       identity_of: Who an image shows, by its id; asked when the images have been read.
       ageings: Of ``ageing.STRENGTHS``.
-      strangers: Add so many pairs of two people, spread over all couples of people, from the images
-        at hand; fewer where there are not so many.
+      strangers: See ``AskedPairs``.
       say: Is told how many of how many images are done.
 
     Raises:
       ValueError: There is no pair, or a pair names an image that is not there.
     """
-    if not len(pairs):
-        raise ValueError("there is no pair to calibrate on; give photos of two people or more")
-    names, index = np.unique(np.asarray(pairs, np.str_).ravel(), return_inverse=True)
-    row_of = {str(name): row for row, name in enumerate(names)}
-    kinds = (PLAIN, *ageings)
+    encoded = np.char.encode(np.asarray(pairs, np.str_), "utf-8")
+    asked = AskedPairs.of(encoded, labels, strangers)
+    row_of = {str(name): row for row, name in enumerate(asked.ids)}
     tables: dict[str, np.ndarray] = {}
-    seen = np.zeros(len(names), bool)
+    seen = np.zeros(len(asked.ids), bool)
     wanted = ((image_id, data) for image_id, data in images if image_id in row_of)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        while batch := list(islice(wanted, EMBED_BATCH)):
-            rows = [row_of[image_id] for image_id, _ in batch]
-            seen[rows] = True
-            ids, originals = [name for name, _ in batch], [data for _, data in batch]
-            files = originals
-            for kind, following in zip(kinds, (*ageings, None), strict=True):
-                # The copies of the next kind are made while those of this one are embedded.
-                copies = following and pool.map(aged, originals, repeat(following), ids)
-                embeddings = model.embed(files)
-                table = tables.setdefault(
-                    kind, np.empty((len(names), embeddings.shape[1]), np.float32)
-                )
-                table[rows] = embeddings
-                files = list(copies or ())
-            say(int(seen.sum()), len(names))
-    if not seen.all():
-        raise ValueError(
-            f"a pair names image {names[~seen].item(0)!r}, which is not among the images; make "
-            "images and pairs in one PairExampleGen run"
-        )
-    identities = np.array([identity_of(str(name)) for name in names])
-    a, b = index.reshape(-1, 2).T.astype(np.int64)
-    more_a, more_b = _strangers(identities, strangers, a, b)
-    added = np.repeat([False, True], [len(a), len(more_a)])
-    a, b = np.concatenate([a, more_a]), np.concatenate([b, more_b])
-    return CalibrationPairs(
-        ids=names,
-        identities=identities,
-        a=a,
-        b=b,
-        labels=np.concatenate([np.asarray(labels, np.int64), np.zeros(len(more_a), np.int64)]),
-        added=added,
-        distances={kind: model.distances(table, table, a, b) for kind, table in tables.items()},
-    )
+    for ids, embeddings in embed_copies(model, wanted, ageings):
+        rows = [row_of[image_id] for image_id in ids]
+        seen[rows] = True
+        for kind, values in embeddings.items():
+            table = tables.setdefault(kind, np.empty((len(seen), values.shape[1]), np.float32))
+            table[rows] = values
+        say(int(seen.sum()), len(seen))
+    asked.check(seen)
+    identities = np.array([identity_of(str(name)) for name in asked.ids])
+    return asked.compared(model, identities, (PLAIN, *ageings), tables.__getitem__)
 
 
 def _strangers(

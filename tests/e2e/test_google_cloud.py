@@ -138,8 +138,9 @@ def test_dataflow_writes_the_same_records(
     )
     assert outputs(chain.config) == expected
     described = [json.loads(path.read_text()) for path in sorted(jobs.glob("*.json"))]
-    # PairExampleGen's images and pairs, two StatisticsGen, Transform, PairScorer and Evaluator.
-    assert len(described) == 7
+    # PairExampleGen's images and pairs, two StatisticsGen, Transform, ValScorer, PairScorer and
+    # Evaluator.
+    assert len(described) == 8
     for job in described:
         [pool] = job["environment"]["workerPools"]
         assert pool["workerHarnessContainerImage"] == "me/faceauth:1"

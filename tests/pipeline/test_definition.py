@@ -293,6 +293,8 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         # It is warmed up with drawn faces, which it is asked about before it is pushed.
         ("data/_face_drawing.py", {"Trainer", "ServingCheck"}),
         ("components/val_scorer/executor.py", {"ValScorer"}),
+        ("components/val_scorer/embedded_shards.py", {"ValScorer"}),
+        ("components/models_at_workers.py", {"ValScorer", "PairScorer"}),
         ("components/val_scorer/ageing.py", {"ValScorer", "Decision", "Report"}),
         ("components/decision/threshold.py", {"Decision", "Report"}),
         ("components/pair_scorer/scoring.py", {"PairScorer"}),

@@ -464,7 +464,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Gi
 
 
 BEAM = "components.pair_example_gen.executor.Executor"
-PLAIN = "components.val_scorer.executor.ValScorerExecutor"
+PLAIN = "components.decision.executor.DecisionExecutor"
 KEPT = "gs://bucket/runs/aligned_faces"
 
 

@@ -11,10 +11,11 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.local_beam import in_process_pipeline
+from components.models_at_workers import Models
 from components.pair_scorer import embedding, join_by_key
 from components.pair_scorer import pairs as pair_module
 from components.pair_scorer.config import ScoringConfig
-from components.pair_scorer.embedding import COUNTERS, Models
+from components.pair_scorer.embedding import COUNTERS
 from components.pair_scorer.executor import PairScorerExecutor
 from components.pair_scorer.kept_embeddings import KeptEmbeddings
 from components.pair_scorer.scoring import score_split

@@ -2,12 +2,13 @@
 
 import hashlib
 import io
+import weakref
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from components.val_scorer.calibration_pairs import CalibrationPairs, score_copies
+from components.val_scorer.calibration_pairs import AskedPairs, CalibrationPairs, score_copies
 
 # Greys by image id; "ada" and "bob" are two people.
 GREYS = {"ada/1": 100, "ada/2": 110, "bob/1": 200, "bob/2": 150}
@@ -104,3 +105,18 @@ def test_what_is_missing_is_named():
         score(PAIRS, images=[(name, png(1)) for name in ("ada/1", "ada/2")])
     with pytest.raises(ValueError, match="no pair to calibrate on"):
         score([])
+
+
+def test_the_embeddings_of_one_kind_are_held_at_a_time():
+    tables = []
+
+    def embeddings(kind):
+        assert all(table() is None for table in tables)
+        table = np.float32([[1], [3]]) * (len(tables) + 1)
+        tables.append(weakref.ref(table))
+        return table
+
+    asked = AskedPairs.of(np.array([[b"ada/1", b"bob/1"]]), np.array([0]), strangers=0)
+    kinds = ("plain", "blur", "jpeg")
+    found = asked.compared(MeanGrey(), np.array(["ada", "bob"]), kinds, embeddings)
+    assert [found.distances[kind].tolist() for kind in kinds] == [[2], [4], [6]]

@@ -1,4 +1,4 @@
-from components.pair_scorer.pace import Pace
+from components.pace import Pace
 
 
 def test_it_says_a_line_every_few_seconds_and_one_at_the_end():
