@@ -17,7 +17,6 @@ from tfx.dsl.io import fileio
 
 from components import features
 from components.pair_example_gen import duplicates, reporting
-from components.pair_example_gen.arrays import read_arrays, write_arrays
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.drawing import most_drawn
 from components.pair_example_gen.duplicates import Duplicate, Hashed
@@ -39,6 +38,7 @@ from components.pair_example_gen.sources import Image, attribute_names
 from components.pair_example_gen.splitting import no_images
 from components.pair_example_gen.write_images import WriteImages
 from components.side_by_side import side_by_side
+from components.stored_arrays import read_arrays, write_arrays
 
 # Photos are compared by so many shards with so many others: a million with a million.
 _SHARDS_COMPARED: Final = 1_000

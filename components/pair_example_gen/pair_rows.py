@@ -17,9 +17,9 @@ from apache_beam.utils import shared
 from numpy.typing import NDArray
 
 from components import features
-from components.pair_example_gen.arrays import read_arrays, write_arrays
 from components.pair_example_gen.planning import SampledByWorkers
 from components.pair_example_gen.records import UNFINISHED, write_shard
+from components.stored_arrays import read_arrays, write_arrays
 
 if TYPE_CHECKING:
     from components.pair_example_gen.planning import SplitPairs

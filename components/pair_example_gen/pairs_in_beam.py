@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from components import features
 from components.pair_example_gen import pair_rows
-from components.pair_example_gen.arrays import read_arrays, write_arrays
 from components.pair_example_gen.drawing import DrawnPairs
 from components.pair_example_gen.pair_rows import PairRows
 from components.pair_example_gen.pairing import Indices
 from components.pair_example_gen.records import UNFINISHED, write_shard
+from components.stored_arrays import read_arrays, write_arrays
 
 # Some rows, each image twice: which of the pair shard, and which of the image shard, int64 each.
 _Wanted = tuple[int, Indices, Indices]

@@ -4,35 +4,31 @@ The driver leaves the ids that pairs name, once, and each shard's embeddings bec
 goes through Beam are names of shards.
 """
 
-import io
 import posixpath
-import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
 import apache_beam as beam
 import numpy as np
 from apache_beam.utils import shared
-from tfx.dsl.io import fileio
 
 from components import features
 from components.artifacts import IMAGE_ROWS, read_rows
 from components.models_at_workers import Models
 from components.pace import Pace
+from components.side_by_side import side_by_side
+from components.stored_arrays import read_array, write_arrays
 from components.val_scorer.calibration_pairs import embed_copies
 
 _IDS: Final = "ids"
 _IDENTITIES: Final = "identities"
-# Reading from a store mostly waits.
-_READ_AT_A_TIME: Final = 16
 
 
 def leave_wanted(folder: str, ids: np.ndarray) -> None:
     """Puts the ids of the images that are wanted, str ``[N]``, where ``EmbedShard`` finds them."""
-    _write(_wanted_path(folder), ids=np.char.encode(ids, "utf-8"))
+    write_arrays(_wanted_path(folder), {_IDS: np.char.encode(ids, "utf-8")})
 
 
 class EmbedShard(beam.DoFn):
@@ -75,11 +71,10 @@ class EmbedShard(beam.DoFn):
             for kind, values in found.items():
                 embeddings[kind].append(values)
             self._pace.add(len(batch), len(self._wanted))
-        _write(
-            _embedded_path(self._folder, shard),
-            **{_IDS: np.array(ids, np.str_), _IDENTITIES: np.array(identities, np.str_)},
-            **{kind: np.concatenate(values) for kind, values in embeddings.items()},
-        )
+        columns = {_IDS: np.array(ids, np.str_), _IDENTITIES: np.array(identities, np.str_)}
+        for kind, parts in embeddings.items():
+            columns[kind] = np.concatenate(parts)
+        write_arrays(_embedded_path(self._folder, shard), columns)
         yield len(ids)
 
 
@@ -98,9 +93,8 @@ class EmbeddedShards:
 
     def __init__(self, folder: str, shards: Sequence[str], ids: np.ndarray):
         paths = [_embedded_path(folder, shard) for shard in shards]
-        with ThreadPoolExecutor(_READ_AT_A_TIME) as pool:
-            rows = [np.searchsorted(ids, there) for there in pool.map(partial(_read, _IDS), paths)]
-            identities = list(pool.map(partial(_read, _IDENTITIES), paths))
+        rows = [np.searchsorted(ids, there) for there in side_by_side(_read(_IDS), paths)]
+        identities = list(side_by_side(_read(_IDENTITIES), paths))
         self.seen = np.zeros(len(ids), bool)
         self.identities = np.empty(len(ids), np.result_type(*identities))
         for at, names in zip(rows, identities, strict=True):
@@ -112,15 +106,15 @@ class EmbeddedShards:
     def table(self, kind: str) -> np.ndarray:
         """The embeddings of a kind, float32 ``[N, D]``; all are ``seen``."""
         path, _ = self._parts[0]
-        table = np.empty((len(self.seen), _read(kind, path).shape[1]), np.float32)
-
-        def fill(part: tuple[str, np.ndarray]) -> None:
-            path, rows = part
-            table[rows] = _read(kind, path)
-
-        with ThreadPoolExecutor(_READ_AT_A_TIME) as pool:
-            list(pool.map(fill, self._parts))
+        table = np.empty((len(self.seen), read_array(path, kind).shape[1]), np.float32)
+        found = side_by_side(_read(kind), (path for path, _ in self._parts))
+        for (_, rows), values in zip(self._parts, found, strict=True):
+            table[rows] = values
         return table
+
+
+def _read(name: str) -> Callable[[str], np.ndarray]:
+    return partial(read_array, name=name)
 
 
 def _wanted_path(folder: str) -> str:
@@ -128,26 +122,8 @@ def _wanted_path(folder: str) -> str:
 
 
 def _read_wanted(folder: str) -> frozenset[bytes]:
-    return frozenset(_read(_IDS, _wanted_path(folder)).tolist())
+    return frozenset(read_array(_wanted_path(folder), _IDS).tolist())
 
 
 def _embedded_path(folder: str, shard: str) -> str:
     return posixpath.join(folder, "embeddings", f"{posixpath.basename(shard)}.npz")
-
-
-def _write(path: str, **arrays: np.ndarray) -> None:
-    """Writes a file, whole or not at all; again, as Beam may after a failure, it replaces it."""
-    content = io.BytesIO()
-    np.savez(content, **arrays)
-    fileio.makedirs(posixpath.dirname(path))
-    part = f"{path}.{uuid.uuid4().hex}.part"
-    with fileio.open(part, "wb") as file:
-        file.write(content.getvalue())
-    fileio.rename(part, path, overwrite=True)
-
-
-def _read(name: str, path: str) -> np.ndarray:
-    """One array of a file; the others are not read."""
-    with fileio.open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-        found: np.ndarray = arrays[name]
-        return found

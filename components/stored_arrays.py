@@ -25,5 +25,11 @@ def write_arrays(path: str, arrays: Mapping[str, NDArray[Any]]) -> None:
 def read_arrays(path: str) -> dict[str, NDArray[Any]]:
     """Reads what ``write_arrays`` wrote."""
     with fileio.open(path, "rb") as file, np.load(io.BytesIO(file.read())) as arrays:
-        names = arrays["arr_0"].tolist()
-        return {name: arrays[f"arr_{at}"] for at, name in enumerate(names, 1)}
+        return {name: arrays[f"arr_{at}"] for at, name in enumerate(arrays["arr_0"].tolist(), 1)}
+
+
+def read_array(path: str, name: str) -> NDArray[Any]:
+    """Reads one of them, without the others."""
+    with fileio.open(path, "rb") as file, np.load(file) as arrays:
+        found: NDArray[Any] = arrays[f"arr_{arrays['arr_0'].tolist().index(name) + 1}"]
+        return found
