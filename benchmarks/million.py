@@ -106,9 +106,7 @@ def train(folder: Path, work: Path, steps: int) -> dict[str, float]:
     )
     read = time.perf_counter()
     few = images.classes < 50
-    val = type(images)(
-        images.pixels[few], images.ids[few], images.identities[few], images.classes[few]
-    )
+    val = type(images)(images.pixels[few], images.ids[few], images.people, images.classes[few])
     rows = np.arange(len(val.ids) - 1)
     same = (val.classes[rows] == val.classes[rows + 1]).astype(np.int32)
     pairs = Pairs(rows, rows + 1, same)

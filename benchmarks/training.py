@@ -31,8 +31,11 @@ def made_up_images(count: int, images_per_identity: int, size: int, channels: in
     random = np.random.default_rng(0)
     classes = np.repeat(np.arange(count // images_per_identity), images_per_identity)
     pixels = random.integers(0, 256, (len(classes), size, size, channels), dtype=np.uint8)
-    names = np.char.zfill(np.arange(len(classes)).astype(str), 8)
-    return Images(pixels, names, classes.astype(str), classes.astype(np.int32))
+    ids, people = (
+        np.char.zfill(np.arange(each).astype(np.bytes_), 8)
+        for each in (len(classes), classes.max() + 1)
+    )
+    return Images(pixels, ids, people, classes.astype(np.int32))
 
 
 def images_per_second(step: Callable, batches: Iterable) -> float:

@@ -92,11 +92,21 @@ def read_rows(
 def read_columns(
     files: Sequence[str], columns: Mapping[str, type], optional: Collection[str] = ()
 ) -> dict[str, np.ndarray]:
-    """Whole columns of pairs; see ``read_rows``. They are empty where there are no rows."""
-    batches = list(read_rows(files, columns, PAIR_ROWS, optional))
+    """Whole columns of pairs; see ``read_rows``, but that bytes come as such, not as objects.
+
+    They are empty where there are no rows.
+    """
+    # An object of bytes takes a hundred of them for a name of sixty.
+    batches = [
+        {
+            name: values.astype(np.bytes_) if columns[name] is bytes else values
+            for name, values in rows.items()
+        }
+        for rows in read_rows(files, columns, PAIR_ROWS, optional)
+    ]
     return {
-        name: np.concatenate([batch[name] for batch in batches]) if batches else np.empty(0)
-        for name in columns
+        name: np.concatenate([batch[name] for batch in batches]) if batches else np.empty(0, kind)
+        for name, kind in columns.items()
     }
 
 

@@ -99,13 +99,16 @@ class Board(keras.callbacks.Callback):
         count = min(self._config.projector_images, MOST_SPRITES, len(images.ids))
         if count:
             # Those of one person together, and pixels from a memory map in the order they lie in.
-            rows = np.sort(np.argsort(images.identities, kind="stable")[:count])
+            rows = np.sort(np.argsort(images.classes, kind="stable")[:count])
             pixels = images.pixels[rows]
             write_projector(
                 self._folder / VALIDATION,
                 "val images",
                 model.embed_all(pixels),
-                {"identity": images.identities[rows], "image": images.ids[rows]},
+                {
+                    "identity": np.char.decode(images.people[images.classes[rows]], "utf-8"),
+                    "image": np.char.decode(images.ids[rows], "utf-8"),
+                },
                 [
                     Image.fromarray(each.squeeze(-1) if each.shape[-1] == 1 else each)
                     for each in pixels

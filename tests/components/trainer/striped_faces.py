@@ -15,9 +15,9 @@ def stripes(identities: int, images: int, seed: int, side: int = SHAPE[0]) -> Im
     classes = np.repeat(np.arange(identities), images).astype(np.int32)
     clean = patterns.repeat(side // 4, axis=1).repeat(side // 4, axis=2)[classes]
     pixels = np.clip(clean + random.normal(0, 25, clean.shape), 0, 255)
-    names = np.array([f"id_{value:03d}" for value in classes])
-    ids = np.array([f"{name}/{index:04d}" for index, name in enumerate(names)])
-    return Images(pixels.astype(np.uint8), ids, names, classes)
+    people = np.array([f"id_{value:03d}".encode() for value in range(identities)])
+    ids = np.array([b"%s/%04d" % (people[each], at) for at, each in enumerate(classes)])
+    return Images(pixels.astype(np.uint8), ids, people, classes)
 
 
 def pairs_of(images: Images, count: int) -> Pairs:

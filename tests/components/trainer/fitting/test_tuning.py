@@ -77,12 +77,12 @@ def outputs(tmp_path_factory) -> Path:
             folder / "images" / f"Split-{split}" / "0",
             [
                 {
-                    features.IMAGE_ID: image_id.encode(),
-                    features.IDENTITY: identity.encode(),
+                    features.IMAGE_ID: bytes(image_id),
+                    features.IDENTITY: bytes(identity),
                     features.IMAGE_RAW: pixels.tobytes(),
                 }
                 for image_id, identity, pixels in zip(
-                    images.ids, images.identities, images.pixels, strict=True
+                    images.ids, images.people[images.classes], images.pixels, strict=True
                 )
             ],
         )
@@ -90,8 +90,8 @@ def outputs(tmp_path_factory) -> Path:
             folder / "pairs" / f"Split-{split}" / "0",
             [
                 {
-                    features.IMAGE_ID_A: images.ids[a].encode(),
-                    features.IMAGE_ID_B: images.ids[b].encode(),
+                    features.IMAGE_ID_A: bytes(images.ids[a]),
+                    features.IMAGE_ID_B: bytes(images.ids[b]),
                     features.LABEL: int(label),
                 }
                 for a, b, label in zip(pairs.a, pairs.b, pairs.labels, strict=True)

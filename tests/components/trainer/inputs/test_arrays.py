@@ -42,8 +42,8 @@ def folder(tmp_path):
 
 def test_images_come_sorted_by_id_with_pixels_in_place(folder):
     images = read_images(folder / "images", SHAPE)
-    assert images.ids.tolist() == ["bob/1", "bob/2", "zoe/1"]
-    assert images.identities.tolist() == ["bob", "bob", "zoe"]
+    assert images.ids.tolist() == [b"bob/1", b"bob/2", b"zoe/1"]
+    assert images.people.tolist() == [b"bob", b"zoe"]
     assert images.classes.tolist() == [0, 0, 1]
     assert images.pixels[1].reshape(-1).tolist() == [20, 21, 22, 23]
     assert images.pixels.dtype == np.uint8
@@ -55,7 +55,7 @@ def test_a_memory_map_holds_the_same_as_memory(folder, tmp_path):
     assert isinstance(mapped.pixels, np.memmap)
     # In the same order, which is not that of the shards: a training is the same from both.
     np.testing.assert_array_equal(mapped.pixels, held.pixels)
-    for name in ("ids", "identities", "classes"):
+    for name in ("ids", "people", "classes"):
         assert getattr(mapped, name).tolist() == getattr(held, name).tolist()
     with pytest.raises(ValueError, match="exceeds 11 bytes and no spill folder is given"):
         read_images(folder / "images", SHAPE, memory_limit=11)
