@@ -5,10 +5,9 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from components.local_beam import IN_PROCESS_RUNNER
-from components.section import Section
+from components.section import Section, is_text
 from pipeline.buckets import gs_address
 
-_ADDRESS: Final = r"^[^\s:/]+:\d+$"
 # Beam would otherwise build a source distribution of tfx for the workers, which have it.
 _NOTHING_BUILT: Final = "--sdk_container_image=local"
 _TAKEN_BY: Final = {
@@ -25,6 +24,26 @@ _WHAT_DATAFLOW_NEEDS: Final = {
     "temp_location": "where it keeps its own files, gs://BUCKET/FOLDER",
     "image": "the container that workers are started from; make image builds one",
 }
+
+
+Address = Annotated[
+    str, is_text(r"[^\s:/]+:\d+", "a host and a port, such as localhost:8099; give both")
+]
+Project = Annotated[
+    str,
+    is_text(
+        r"[a-z][a-z0-9.:-]+",
+        "the ID of a project of Google Cloud, such as my-project-42, which is in small letters; "
+        "`gcloud projects list` shows yours",
+    ),
+]
+Region = Annotated[
+    str,
+    is_text(
+        r"[a-z]+-[a-z]+[0-9]+",
+        "a region of Google Cloud, such as europe-west4; give that of the bucket, and no zone",
+    ),
+]
 
 
 class BeamConfig(Section):
@@ -48,12 +67,9 @@ class BeamConfig(Section):
         "fastest on one machine. Of `flink`: tasks at a time; without, what the cluster says. Of "
         "`dataflow`: the most machines; without, what the service takes.",
     )
-    job_endpoint: str | None = Field(
-        None, pattern=_ADDRESS, description="Host and port of Beam's job server."
-    )
-    worker_pool: str | None = Field(
+    job_endpoint: Address | None = Field(None, description="Host and port of Beam's job server.")
+    worker_pool: Address | None = Field(
         None,
-        pattern=_ADDRESS,
         description="Host and port at which each machine of the cluster reaches its pool of Beam's "
         "workers: `python -m apache_beam.runners.worker.worker_pool_main --service_port=PORT`.",
     )
@@ -62,12 +78,9 @@ class BeamConfig(Section):
         min_length=1,
         description="The container that workers are started from; `make image` builds one.",
     )
-    project: str | None = Field(
-        None, pattern=r"^[a-z][a-z0-9.:-]+$", description="Google Cloud's project, of `dataflow`."
-    )
-    region: str | None = Field(
+    project: Project | None = Field(None, description="Google Cloud's project, of `dataflow`.")
+    region: Region | None = Field(
         None,
-        pattern=r"^[a-z]+-[a-z]+[0-9]+$",
         description="Where `dataflow` runs, such as `europe-west4`: where the bucket is.",
     )
     temp_location: Annotated[str, AfterValidator(gs_address)] | None = Field(

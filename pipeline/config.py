@@ -23,7 +23,7 @@ from components.metrics.table import METRICS
 from components.pair_example_gen.config import DataConfig
 from components.pair_scorer.config import ScoringConfig
 from components.report.config import ReportConfig
-from components.section import Section
+from components.section import Section, is_text
 from components.serving_check.config import ServingCheckConfig
 from components.storage import check_address, is_address
 from components.trainer.config import TrainingConfig, TuningConfig, remedy, spell_out
@@ -169,9 +169,14 @@ class ServingConfig(Section):
     for Kubeflow does not know it. ``none`` pushes what the evaluation blessed.
     """
 
-    model_name: str = Field(
+    model_name: Annotated[
+        str,
+        is_text(
+            "[A-Za-z0-9_][A-Za-z0-9_.-]*",
+            "the name of a folder and of an address; take letters, digits and _ . -",
+        ),
+    ] = Field(
         "faceauth",
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
         description="What the model is called by its server and its clients.",
     )
     base_dir: str = Field(
@@ -226,9 +231,17 @@ class KubeflowConfig(Section):
         "bucket mounted as `/gcs/BUCKET` read and write there: Vertex AI mounts it, elsewhere "
         "Cloud Storage FUSE does. Others copy.",
     )
-    volume_claim: str | None = Field(
+    volume_claim: (
+        Annotated[
+            str,
+            is_text(
+                "[a-z0-9]([a-z0-9.-]*[a-z0-9])?",
+                "a name that Kubernetes takes; take small letters, digits and - . between them",
+            ),
+        ]
+        | None
+    ) = Field(
         None,
-        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
         description="The PersistentVolumeClaim of that bucket, which Kubeflow mounts in every pod, "
         "below the folder that `FACEAUTH_BUCKETS` names at compile time. Not for Vertex AI.",
     )
@@ -257,8 +270,13 @@ class KubeflowConfig(Section):
 class PipelineConfig(Section):
     """A run: which data, which model, which bounds, where to."""
 
-    name: str = Field(
-        pattern=r"^[a-z][a-z0-9_-]*$",
+    name: Annotated[
+        str,
+        is_text(
+            "[a-z][a-z0-9_-]*",
+            "a name of small letters, digits, - and _ that starts with a letter",
+        ),
+    ] = Field(
         description="Of the pipeline: its folder in `runs_dir`, and its name in ML Metadata.",
     )
     runs_dir: str = Field(

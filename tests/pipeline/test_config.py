@@ -119,7 +119,7 @@ DATAFLOW = {
         ),
         (
             {"beam": {"runner": "flink", "job_endpoint": "http://jobs:8099", "image": "x"}},
-            "beam.job_endpoint: 'http://jobs:8099': String should match pattern",
+            "beam.job_endpoint: 'http://jobs:8099': this is not a host and a port, such as",
         ),
         (
             {
@@ -133,6 +133,14 @@ DATAFLOW = {
             "beam: runner spark takes no workers: the master that its job server was given decides",
         ),
         (
+            {"beam": {**DATAFLOW, "region": "europe-west4-a"}},
+            "beam.region: 'europe-west4-a': this is not a region of Google Cloud, such as europe-",
+        ),
+        (
+            {"beam": {**DATAFLOW, "project": "My Faces"}},
+            "beam.project: 'My Faces': this is not the ID of a project of Google Cloud, such as",
+        ),
+        (
             {"beam": {"runner": "dataflow", "project": "faces", "region": "europe-west4"}},
             "beam: runner dataflow needs temp_location: where it keeps its own files, gs://BUCKET",
         ),
@@ -144,7 +152,7 @@ DATAFLOW = {
             {"beam": {**DATAFLOW, "worker_pool": "localhost:50000"}},
             "beam: runner dataflow takes no worker_pool, which is for flink and spark; remove it",
         ),
-        ({"beam": {**DATAFLOW, "region": "Belgium"}}, "beam.region: 'Belgium': String should"),
+        ({"beam": {**DATAFLOW, "region": "Belgium"}}, "beam.region: 'Belgium': this is not a region"),
         (
             {"beam": DATAFLOW, "pipeline_root": "gs://bucket/runs"},
             "workers see no folder of this machine, and data.images is /faces; copy the photos",
@@ -178,7 +186,10 @@ DATAFLOW = {
             "validation: served_days are days of the file served_photos, which is not given;",
         ),
         ({"name": 7}, "name: 7: Input should be a valid string"),
-        ({"name": "My Faces"}, "name: 'My Faces': String should match pattern"),
+        (
+            {"name": "My Faces"},
+            "name: 'My Faces': this is not a name of small letters, digits, - and _",
+        ),
         (
             {"training": {"loss": {"name": "tripled"}}},
             "training.loss.name: there is no 'tripled'; use one of 'arcface', 'binary', 'contrast",
@@ -488,7 +499,7 @@ def test_a_message_names_the_line(tmp_path: Path) -> None:
         ({"data": {"images": "~nosuchuser/x"}}, "'~nosuchuser/x' is no path of this machine"),
         ({"runs_dir": "gs://bucket/x"}, "'gs://bucket/x' is an address and not a path"),
         ({"training": {"optimizer": {"learning_rate": math.inf}}}, "should be a finite number"),
-        ({"serving": {"model_name": ".."}}, "serving.model_name: '..': String should match"),
+        ({"serving": {"model_name": ".."}}, "serving.model_name: '..': this is not the name"),
     ],
 )
 def test_paths_and_numbers_that_lead_nowhere(tree: dict[str, Any], message: str) -> None:
