@@ -2,13 +2,13 @@
 
 import hashlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from components import features
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
-from components.pair_example_gen.sources import Listing, read_some_images, stored_files
+from components.pair_example_gen.sources import Image, Listing, read_some_images, stored_files
 from components.side_by_side import side_by_side
 from components.storage import StoredFile, is_address, read_stored
 
@@ -20,8 +20,9 @@ def fingerprint(config: DataConfig) -> str:
 
     TFX's cache sees the config, not what the files that it names hold: a pipeline passes this as an
     execution property when it is defined. It depends neither on where the files lie nor on the
-    order in which the file system lists them. Of images at an address, their sizes and the times
-    when they were written stand for the bytes, as in TFX's own ExampleGen: nothing is fetched.
+    order in which the file system lists them. Of images at an address, and of more than
+    ``data.images_in_memory``, their sizes and the times when they were written stand for the bytes,
+    as in TFX's own ExampleGen: nothing is read.
 
     Raises:
       DataError: The root or a list is missing or inconsistent.
@@ -49,17 +50,21 @@ def _contents(config: DataConfig) -> Iterator[tuple[str, bytes]]:
 
 
 def _of_files(config: DataConfig) -> Iterator[tuple[str, bytes]]:
-    def content(image_id: str) -> tuple[str, bytes]:
-        return image_id, _file_digest(Path(config.images, image_id))
+    images, many = _images(config)
 
-    yield from side_by_side(content, _image_ids(config))
+    def content(image: Image) -> tuple[str, bytes]:
+        path = Path(config.images, image.image_id)
+        return image.image_id, _stat_digest(path) if many else _file_digest(path)
+
+    yield from side_by_side(content, images)
 
 
-def _image_ids(config: DataConfig) -> Iterator[str]:
+def _images(config: DataConfig) -> tuple[Iterable[Image], bool]:
+    """The images, and whether they are too many for a table, of which more is checked."""
     table = read_some_images(config)
     if table is not None:
-        return (image.image_id for image in table.images)
-    return (row.image.image_id for row in Listing(config).rows())
+        return table.images, False
+    return (row.image for row in Listing(config).rows()), True
 
 
 def _of_objects(config: DataConfig) -> Iterator[tuple[str, bytes]]:
@@ -86,7 +91,8 @@ def _of_listed_objects(config: DataConfig) -> Iterator[tuple[str, bytes]]:
     """Of the images of a list, those that are there; the list has its own digest."""
     import numpy as np
 
-    listed = np.fromiter(map(_short_digest, _image_ids(config)), np.uint64)
+    images, _ = _images(config)
+    listed = np.fromiter((_short_digest(image.image_id) for image in images), np.uint64)
     listed.sort()
     for path, file in stored_files(config):
         short = np.uint64(_short_digest(path))
@@ -110,6 +116,14 @@ def _list_digest(path: str) -> bytes:
 
 def _metadata_digest(file: StoredFile) -> bytes:
     return hashlib.sha256(f"{file.size} {file.updated!r}".encode()).digest()
+
+
+def _stat_digest(path: Path) -> bytes:
+    try:
+        found = path.stat()
+    except OSError:
+        return b"no file".ljust(_SIZE, b"\0")
+    return hashlib.sha256(f"{found.st_size} {found.st_mtime_ns}".encode()).digest()
 
 
 def _file_digest(path: Path) -> bytes:

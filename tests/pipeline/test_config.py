@@ -152,7 +152,10 @@ DATAFLOW = {
             {"beam": {**DATAFLOW, "worker_pool": "localhost:50000"}},
             "beam: runner dataflow takes no worker_pool, which is for flink and spark; remove it",
         ),
-        ({"beam": {**DATAFLOW, "region": "Belgium"}}, "beam.region: 'Belgium': this is not a region"),
+        (
+            {"beam": {**DATAFLOW, "region": "Belgium"}},
+            "beam.region: 'Belgium': this is not a region",
+        ),
         (
             {"beam": DATAFLOW, "pipeline_root": "gs://bucket/runs"},
             "workers see no folder of this machine, and data.images is /faces; copy the photos",

@@ -1,6 +1,7 @@
 """Images of which no process has a table, against the same data set with one."""
 
 import itertools
+import os
 
 import pytest
 from executor_runs import files, read, run_with_table, run_without_table, summary
@@ -194,11 +195,17 @@ def test_people_who_form_no_pair_are_refused(tmp_path, write_faces):
             run(config_of(tmp_path / "faces"), tmp_path / run.__name__)
 
 
-def test_the_fingerprint_is_the_same(root):
-    seen = set()
-    for _ in range(2):
-        config = config_of(root)
-        seen.add(fingerprint(config))
-        assert fingerprint(config.model_copy(update={"images_in_memory": 3})) in seen
-        (root / "p00/0.jpg").write_bytes(b"another")
-    assert len(seen) == 2
+def test_the_fingerprint_is_of_sizes_and_times_and_reads_no_image(root):
+    config = config_of(root, images_in_memory=3)
+    photo = root / "p00/0.jpg"
+    written = photo.stat()
+    seen = [fingerprint(config)]
+    photo.write_bytes(bytes(written.st_size))
+    os.utime(photo, ns=(written.st_atime_ns, written.st_mtime_ns))
+    seen.append(fingerprint(config))
+    os.utime(photo, ns=(written.st_atime_ns, written.st_mtime_ns + 1))
+    seen.append(fingerprint(config))
+    photo.unlink()
+    seen.append(fingerprint(config))
+    assert seen[0] == seen[1]
+    assert len({*seen}) == 3
