@@ -55,6 +55,10 @@ DEV = [
     "onnx",
     "onnx2keras>=0.0.25",
     "hypothesis",
+    # A store for s3:// addresses, with its server's own needs: those of moto[server] are 30 packages.
+    "flask",
+    "flask-cors",
+    "moto[s3]",
     "pytest",
     "ruff",
     # Drives the browser (Debian: chromium, chromium-driver) in the tests of the web page.
@@ -128,6 +132,8 @@ setup(
         "serving": SERVING,
         # For a template store in PostgreSQL; SQLite needs nothing.
         "postgresql": ["psycopg[binary]>=3.2"],
+        # Photos at s3:// addresses; what gs:// needs comes with Beam.
+        "s3": ["boto3"],
         "kubeflow": KUBEFLOW,
         "tuning": TUNING,
         "faces": FACES,

@@ -8,6 +8,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -41,16 +42,18 @@ def is_address(path: str | os.PathLike[str]) -> bool:
 
 
 def check_address(address: str) -> None:
-    """Refuses an address of which Beam has no file system.
+    """Refuses an address of which Beam has no file system, or not what it takes.
 
     Raises:
       ValueError: There is none for its scheme, or it cannot be set up.
     """
     from apache_beam.io.filesystem import FileSystem
-    from apache_beam.io.filesystems import FileSystems
 
+    # Beam's own file system misses it when a file is looked for.
+    if address.startswith("s3://") and find_spec("boto3") is None:
+        raise ValueError("s3:// takes the package boto3 (pip install 'faceauth[s3]')")
     try:
-        FileSystems.get_filesystem(address)
+        _store(address)
     # Where a package is missing, newer Beams raise their own error.
     except (ValueError, OSError) as error:
         known = sorted({each.scheme() for each in FileSystem.get_all_subclasses()} - {None, "file"})
@@ -73,11 +76,10 @@ def read_stored(address: str, most: int = -1) -> bytes:
       StorageError: The store cannot be reached, or refuses.
     """
     from apache_beam.io.filesystem import CompressionTypes
-    from apache_beam.io.filesystems import FileSystems
 
     try:
         # A name that ends in .gz says nothing.
-        with FileSystems.open(address, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        with _store(address).open(address, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             content: bytes = file.read(most)
             return content
     # Each store has errors of its own.
@@ -111,11 +113,8 @@ def files_below(folder: str) -> Iterator[StoredFile]:
     Raises:
       StorageError: The store cannot be reached, refuses, or lists one folder at a time.
     """
-    from apache_beam.io.filesystems import FileSystems
-
     below = folder.rstrip("/") + "/"
-    store: Any = FileSystems.get_filesystem(below)
-    if store.has_dirs():
+    if _store(below).has_dirs():
         raise StorageError(folder, "Beam lists its folders one at a time only; mount or copy it")
     for each in _listed(folder, below):
         # Some tools mark a folder by an object of no bytes.
@@ -135,21 +134,27 @@ def is_empty(folder: str) -> bool:
 
 
 def _listed(folder: str, below: str) -> Iterator[Any]:
-    from apache_beam.io.filesystems import FileSystems
-
-    store: Any = FileSystems.get_filesystem(below)
     try:
         # One by one: ``match`` holds them all, and takes "*" and "[" for a pattern.
-        yield from store._list(below)
+        yield from _store(below)._list(below)
     except OSError as error:
         raise StorageError(folder, _reason(error)) from error
 
 
-def _exists(address: str) -> bool:
+def _store(address: str) -> Any:
+    """Beam's file system for an address."""
     from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
 
+    if FileSystems._pipeline_options is None:
+        # A pipeline sets its own. Before the first one, that of s3:// would do nothing without any.
+        FileSystems.set_options(PipelineOptions([]))
+    return FileSystems.get_filesystem(address)
+
+
+def _exists(address: str) -> bool:
     try:
-        return bool(FileSystems.exists(address))
+        return bool(_store(address).exists(address))
     except Exception as error:
         raise StorageError(address, _reason(error)) from error
 
