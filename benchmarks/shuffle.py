@@ -1,0 +1,141 @@
+"""How many bytes the tasks of a Beam stage hand on to each other, as Flink counts them.
+
+    python -m benchmarks.shuffle
+
+Runs the pipeline of ``lfw.yaml``, hardly trained, on Flink with two task managers here: with few
+photos, with more, and with those and more pairs. All is done as with more data than fits memory: no
+table of images, pairs drawn by workers, embeddings joined by key, sketches of the scores. A job
+belongs to the component that ran when it began.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from benchmarks.faces import Source, find_source
+from components.pair_example_gen.splitting import hash_fraction
+from pipeline.config import PROJECT, load_config
+from pipeline.launcher.events import SUFFIX
+from scripts.clusters.cluster import Cluster, cluster
+
+RUNS: Final = ((2_000, 1_000), (8_000, 1_000), (8_000, 8_000))
+CONFIG: Final = PROJECT / "pipeline" / "configs" / "lfw.yaml"
+# As beyond what fits memory.
+LARGE: Final = {
+    "FACEAUTH__SCORING__EMBEDDING_MEMORY_MB": "1",
+    "FACEAUTH__EVALUATION__EXACT_PAIRS": "0",
+    "FACEAUTH__EVALUATION__THRESHOLDS": '[{"metric": "auc", "min": 0.0}]',
+    "FACEAUTH__TRAINING__EPOCHS": "1",
+    "FACEAUTH__TRAINING__STEPS_PER_EPOCH": "5",
+}
+
+
+class Shuffled(NamedTuple):
+    """What a run handed on.
+
+    Attributes:
+      photos: In it.
+      pairs: In it.
+      sent: Bytes by component.
+    """
+
+    photos: int
+    pairs: int
+    sent: dict[str, float]
+
+
+def measure(source: Source, work: Path, sizes: Sequence[tuple[int, int]] = RUNS) -> list[Shuffled]:
+    """Runs of so many photos and test pairs.
+
+    Raises:
+      ClusterError: Flink cannot be had here.
+    """
+    with cluster("flink", work / "cluster", task_managers=2) as made:
+        return [_run(made, source, photos, pairs, work) for photos, pairs in sizes]
+
+
+def _run(made: Cluster, source: Source, photos: int, pairs: int, work: Path) -> Shuffled:
+    folder = work / f"shuffle-{photos}-{pairs}"
+    given = {
+        **LARGE,
+        "FACEAUTH__BEAM": json.dumps(made.section),
+        "FACEAUTH__DATA": json.dumps(_data(source, photos, pairs, folder)),
+        "FACEAUTH__RUNS_DIR": str(folder / "runs"),
+        "FACEAUTH__SERVING__BASE_DIR": str(folder / "models"),
+    }
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("FACEAUTH")}
+    command = [sys.executable, "-m", "pipeline.faceauth", "run", "--config", str(CONFIG)]
+    print(f"running {photos:,} photos and {pairs:,} pairs on Flink ...", file=sys.stderr)
+    done = subprocess.run(
+        command, cwd=PROJECT, env={**clean, **given}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"the run of {photos} photos failed:\n{done.stdout[-3000:]}")
+    log = max((load_config(CONFIG, given).root / "logs").glob(f"*{SUFFIX}"))
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    made_of = events[-1]["costs"]["PairExampleGen"]["counters"]
+    return Shuffled(made_of["images"], made_of["pairs"], _sent(made, events))
+
+
+def _sent(made: Cluster, events: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Bytes that the tasks of each component's jobs wrote for other tasks."""
+    began: dict[str, float] = {}
+    spans: dict[str, tuple[float, float]] = {}
+    for event in events:
+        at = datetime.fromisoformat(event["time"]).timestamp() * 1000
+        if event["event"] == "step_began":
+            began[event["step"]] = at
+        elif event["event"] == "step_ended":
+            spans[event["step"]] = (began[event["step"]], at)
+    sent: dict[str, float] = defaultdict(float)
+    for job in made.ask("/jobs/overview")["jobs"]:
+        for step, (start, end) in spans.items():
+            if start <= job["start-time"] <= end:
+                vertices = made.ask(f"/jobs/{job['jid']}")["vertices"]
+                sent[step] += sum(each["metrics"]["write-bytes"] for each in vertices)
+    return dict(sent)
+
+
+def _data(source: Source, photos: int, pairs: int, folder: Path) -> dict[str, Any]:
+    """The section ``data`` of a config: the first photos, and pairs that workers draw."""
+    folder.mkdir(parents=True)
+    rows = ["image,identity,split"]
+    for path, person in source.images[:photos]:
+        fraction = hash_fraction(0, person)
+        split = "train" if fraction < 0.4 else "val" if fraction < 0.7 else "test"
+        rows.append(f"{path},{person},{split}")
+    (folder / "images.csv").write_text("\n".join(rows), encoding="utf-8")
+    return {
+        "align": "none",
+        "images": str(source.root),
+        "image_list": str(folder / "images.csv"),
+        "split": "given",
+        "max_duplicates_between_splits": photos,
+        "images_in_memory": 0,
+        "pairs": {"train": 1_000, "val": 1_000, "test": pairs},
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Prints the bytes of each component in each run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.shuffle", description=__doc__)
+    parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as work:
+        runs = measure(find_source(Path(work)), Path(work))
+    heads = [f"{run.photos:,} photos, {run.pairs:,} pairs" for run in runs]
+    print(f"| component | {' | '.join(heads)} |\n| --- |{' --- |' * len(runs)}")
+    for name in runs[0].sent:
+        print(f"| {name} | " + " | ".join(f"{run.sent.get(name, 0):,.0f}" for run in runs) + " |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
