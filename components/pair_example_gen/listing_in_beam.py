@@ -41,6 +41,7 @@ class ListedShard(NamedTuple):
       split: Its split.
       name: Its file's name.
       images: How many images it names.
+      people: How many people they show.
     """
 
     split: str
@@ -50,7 +51,7 @@ class ListedShard(NamedTuple):
 
 
 def list_images(pipeline: beam.Pipeline, config: DataConfig, folder: str, named: str | None) -> Any:
-    """Lists, splits and writes the names of the images of each shard.
+    """Lists and splits images, and writes the names of each shard's.
 
     Args:
       pipeline: Gets the steps.
