@@ -8,6 +8,7 @@ ratio. In the space that makes both covariances diagonal it is a weighted sum ov
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from scipy import linalg
@@ -15,6 +16,7 @@ from scipy import linalg
 from components.trainer.inputs.samplers import rows_of_each
 
 IDENTITIES_A_DIMENSION = 2.5
+_BLOCK: Final = 4_096
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,14 @@ def fit_plda(
             f"{len(counts)} identities with {len(x)} images. Use comparison cosine or euclidean"
         )
     mean = x.mean(axis=0)
-    x = x - mean
+    x -= mean
     means = np.zeros((len(counts), x.shape[1]))
     np.add.at(means, groups, x)
     means /= counts[:, None]
-    deviations = x - means[groups]
-    within = deviations.T @ deviations / free
+    # In place, by the block: of millions of images, a second table would be gigabytes.
+    for at in range(0, len(x), _BLOCK):
+        x[at : at + _BLOCK] -= means[groups[at : at + _BLOCK]]
+    within = x.T @ x / free
     size = len(mean)
     within = (1 - shrinkage) * within + shrinkage * np.trace(within) / size * np.eye(size)
     # The scatter of identity means holds, beside the covariance sought, within / images.
