@@ -153,8 +153,8 @@ def decide(
     interval = threshold_interval(
         pairs.distances[strictest],
         pairs.labels,
-        pairs.identities_a,
-        pairs.identities_b,
+        pairs.numbers_a,
+        pairs.numbers_b,
         _rule(config, granted, impostors),
     )
     record = {
@@ -262,8 +262,8 @@ def _rates(pairs: CalibrationPairs, threshold: float) -> dict[str, list[float] |
     found = bootstrap(
         pairs.distances[PLAIN],
         pairs.labels,
-        pairs.identities_a,
-        pairs.identities_b,
+        pairs.numbers_a,
+        pairs.numbers_b,
         threshold,
         metrics=trials,
         replicates=500,

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, Final
@@ -61,14 +62,28 @@ class CalibrationPairs:
         return self.identities[self.b]
 
     @property
+    def numbers_a(self) -> np.ndarray:
+        """int32 ``[P]``, the same as numbers that rise with the names: a twentieth of the bytes."""
+        return self._numbers[self.a]
+
+    @property
+    def numbers_b(self) -> np.ndarray:
+        """int32 ``[P]``, likewise of the second images."""
+        return self._numbers[self.b]
+
+    @cached_property
+    def _numbers(self) -> np.ndarray:
+        return np.unique(self.identities, return_inverse=True)[1].astype(np.int32)
+
+    @property
     def people(self) -> int:
         """How many people the pairs show."""
-        return resolution.people(self.identities_a, self.identities_b)
+        return resolution.people(self.numbers_a, self.numbers_b)
 
     @property
     def couples(self) -> int:
         """How many different couples of people the pairs show."""
-        return resolution.couples(self.identities_a, self.identities_b)
+        return resolution.couples(self.numbers_a, self.numbers_b)
 
     @property
     def images(self) -> int:
@@ -90,9 +105,12 @@ class CalibrationPairs:
 
     def digest(self) -> str:
         """SHA-256 of which pairs these are, whatever their order, as 64 hex digits."""
-        rows = zip(self.ids[self.a], self.ids[self.b], self.labels, strict=True)
-        lines = sorted(f"{a}\t{b}\t{label}\n" for a, b, label in rows)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        ids = np.char.encode(self.ids, "utf-8").tolist()
+        rows = zip(self.a, self.b, self.labels, strict=True)
+        digest = hashlib.sha256()
+        for line in sorted(b"%b\t%b\t%d\n" % (ids[a], ids[b], label) for a, b, label in rows):
+            digest.update(line)
+        return digest.hexdigest()
 
     def save(self, folder: str | Path) -> None:
         """Writes ``pairs.npz`` into a folder, which is made if it is not there."""
