@@ -105,7 +105,10 @@ def read_columns(
         for rows in read_rows(files, columns, PAIR_ROWS, optional)
     ]
     return {
-        name: np.concatenate([batch[name] for batch in batches]) if batches else np.empty(0, kind)
+        # Taken out of the batches: only one column is there twice at a time.
+        name: np.concatenate([batch.pop(name) for batch in batches])
+        if batches
+        else np.empty(0, kind)
         for name, kind in columns.items()
     }
 

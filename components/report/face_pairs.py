@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from components import features
-from components.artifacts import read_columns, split_files
+from components.artifacts import PAIR_ROWS, read_columns, split_files
 from components.report.scored_pairs import ScoredPairs
 
 
@@ -27,8 +27,13 @@ class PairIds:
 
     def identities(self, pairs: ScoredPairs) -> dict[bytes, bytes]:
         """Who is shown, by image id."""
-        found = dict(zip(self.a.tolist(), pairs.identities_a.tolist(), strict=True))
-        return found | dict(zip(self.b.tolist(), pairs.identities_b.tolist(), strict=True))
+        found: dict[bytes, bytes] = {}
+        for ids, people in ((self.a, pairs.identities_a), (self.b, pairs.identities_b)):
+            # An object for each name takes several times its bytes: only so many at a time.
+            for at in range(0, len(ids), PAIR_ROWS):
+                rows = slice(at, at + PAIR_ROWS)
+                found.update(zip(ids[rows].tolist(), people[rows].tolist(), strict=True))
+        return found
 
 
 @dataclass(frozen=True)

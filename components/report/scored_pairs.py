@@ -58,7 +58,7 @@ def read_scored_pairs(folder: str | Path, slice_columns: list[str]) -> ScoredPai
         distances=columns[features.CANDIDATE_DISTANCE],
         baseline_scores=columns[features.BASELINE_SCORE] if has_baseline else None,
         baseline_distances=columns[features.BASELINE_DISTANCE] if has_baseline else None,
-        identities_a=columns[features.IDENTITY_A].astype(np.bytes_),
-        identities_b=columns[features.IDENTITY_B].astype(np.bytes_),
-        slices={name: columns[name].astype(np.bytes_) for name in slice_columns},
+        identities_a=columns[features.IDENTITY_A],
+        identities_b=columns[features.IDENTITY_B],
+        slices={name: columns[name] for name in slice_columns},
     )

@@ -101,8 +101,7 @@ def summarize(
       What ``measure`` gives, with ``intervals``, for each pair set and slice (names like
       ``gender:female``), without intervals for the baseline, and what was decided.
     """
-    every = np.ones(len(pairs.labels), bool)
-    overall = _group(pairs, every, decision["threshold"])
+    overall = _group(pairs, slice(None), decision["threshold"])
 
     def by(column: str, prefix: bool) -> dict[str, Any]:
         found = {}
@@ -133,7 +132,7 @@ def summarize(
     }
 
 
-def _group(pairs: ScoredPairs, rows: np.ndarray, threshold: float) -> dict[str, Any]:
+def _group(pairs: ScoredPairs, rows: np.ndarray | slice, threshold: float) -> dict[str, Any]:
     """The metrics of some pairs, with 95 % intervals by the bootstrap over identities."""
     found = bootstrap(
         pairs.distances[rows],
