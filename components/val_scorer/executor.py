@@ -1,6 +1,7 @@
 """ValScorer's executor: artifacts in, a Beam pipeline run, pairs compared, an artifact out."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -37,10 +38,7 @@ class ValScorerExecutor(BaseBeamExecutor):
         ageings = json.loads(exec_properties["aged"])
         image_files = input_files(input_dict["images"], features.VAL)
         pair_files = input_files(input_dict["pairs"], features.VAL)
-        columns = {features.IMAGE_ID_A: bytes, features.IMAGE_ID_B: bytes, features.LABEL: int}
-        ids_a, ids_b, labels = read_columns(pair_files, columns).values()
-        pairs = np.stack([ids_a, ids_b], axis=1).astype(np.bytes_)
-        asked = AskedPairs.of(pairs, labels, exec_properties["strangers"])
+        asked = read_asked(pair_files, exec_properties["strangers"])
         output = artifact_utils.get_single_uri(output_dict["calibration_pairs"])
         unfinished = f"{output}/{UNFINISHED}"
         model = at_workers(model_folder(input_dict["model"]), f"{unfinished}/model")
@@ -61,3 +59,18 @@ class ValScorerExecutor(BaseBeamExecutor):
         fileio.rmtree(unfinished)
         with local_copies({}, output_dict):
             scored.save(artifact_utils.get_single_uri(output_dict["calibration_pairs"]))
+
+
+def read_asked(files: Sequence[str], strangers: int) -> AskedPairs:
+    """The val pairs; what they are read from is let go on return.
+
+    Args:
+      files: TFRecords of pairs.
+      strangers: See ``AskedPairs``.
+
+    Raises:
+      ValueError: There is no pair.
+    """
+    columns = {features.IMAGE_ID_A: bytes, features.IMAGE_ID_B: bytes, features.LABEL: int}
+    ids_a, ids_b, labels = read_columns(files, columns).values()
+    return AskedPairs.of(np.stack([ids_a, ids_b], axis=1), labels, strangers)
