@@ -82,3 +82,9 @@ def test_the_seed_draws_which_images_of_the_famous_count():
 def test_too_little_data_is_an_error():
     with pytest.raises(ValueError, match="two images"):
         fit_plda(np.eye(3), np.arange(3))
+
+
+def test_embeddings_are_left_as_they_are(drawn):
+    embeddings, classes = drawn[0].copy(), drawn[1]
+    fit_plda(embeddings, classes)
+    assert (embeddings == drawn[0]).all()
