@@ -73,7 +73,7 @@ benchmark: setup  ## Measure scoring, growth and training on this machine: BENCH
 	done
 
 .PHONY: scale
-scale: setup  ## Compute docs/scale.md again, from three runs on this machine, some ten minutes
+scale: setup  ## Compute docs/scale.md again, from runs here and on Flink; ARGS=--no-flink
 	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.scale --write docs/scale.md $(ARGS)
 
 .PHONY: test

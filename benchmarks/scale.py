@@ -1,11 +1,12 @@
-"""What larger data would cost, from what three small runs cost.
+"""What larger data would cost, from what small runs cost.
 
     python -m benchmarks.scale --write docs/scale.md
 
 Runs the pipeline of ``faces.yaml`` on this machine with few photos, with four times as many, and
 with those and many more pairs. What each component took is then a constant, a rate a photo and a
-rate a pair; all three are at least 0 (least squares with bounds, Stark & Parker 1995). The tables
-are these rates times sizes that nobody ran.
+rate a pair; all three are at least 0 (least squares with bounds, Stark & Parker 1995). What is held
+in memory is measured apart (``held``), as is what tasks hand on to each other (``shuffle``). The
+tables are these rates times sizes that nobody ran (``scale_model``, ``scale_tables``).
 """
 
 import argparse
@@ -15,206 +16,27 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import numpy as np
-
+from benchmarks import held, shuffle
 from benchmarks.faces import Source, find_source, named_pairs
+from benchmarks.held import Held
+from benchmarks.scale_model import TRAIN_SHARE, VAL_SHARE, Measured
+from benchmarks.scale_tables import NOT_MEASURED, OWN_PAIRS, Asked, Found, Prices, tables
+from benchmarks.shuffle import Shuffled
 from components.pair_example_gen.splitting import hash_fraction
 from pipeline.config import PROJECT, load_config
 from pipeline.launcher.events import SUFFIX
 from pipeline.launcher.records import last_run
+from scripts.clusters.cluster import ClusterError
 
 BEGIN: Final = "<!-- made by `make scale` -->"
 END: Final = "<!-- end of what `make scale` made -->"
 RUNS: Final = ((1_000, 5_000), (4_000, 5_000), (4_000, 300_000))
-SIZES: Final = ((100_000, 1_000_000), (3_000_000, 100_000_000), (100_000_000, 3_000_000_000))
-# Its cost a photo or a pair is spread over workers; all else is done in one place.
-SPREAD: Final = {
-    "PairExampleGen": ("photo",),
-    "StatisticsGen-images": ("photo", "pair"),
-    "StatisticsGen-pairs": ("photo", "pair"),
-    "Transform": ("photo", "pair"),
-    # Its pairs are the val pairs, which its driver compares.
-    "ValScorer": ("photo",),
-    "PairScorer": ("photo", "pair"),
-    "Evaluator": ("photo", "pair"),
-}
-UNITS: Final = ("photo", "pair")
 CONFIG: Final = PROJECT / "pipeline" / "configs" / "faces.yaml"
-
-
-class Rates(NamedTuple):
-    """What something takes: at least, and more for each photo and each pair."""
-
-    constant: float
-    photo: float
-    pair: float
-
-    def of(self, photos: int, pairs: int) -> float:
-        """What it takes for so many."""
-        return self.constant + self.photo * photos + self.pair * pairs
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A run.
-
-    Attributes:
-      photos: In it.
-      pairs: In it.
-      cpu_s: CPU seconds by component.
-      peak_mib: Memory.
-      stored: Bytes of artifacts by component.
-    """
-
-    photos: int
-    pairs: int
-    cpu_s: dict[str, float]
-    peak_mib: float
-    stored: dict[str, float]
-
-
-class Prices(NamedTuple):
-    """In dollars: an hour of a worker of two vCPUs and 8 GB, a GB stored for a month."""
-
-    worker_hour: float
-    gb_month: float
-
-
-def fit(runs: Sequence[Measured], taken: Sequence[float]) -> Rates:
-    """The rates by which runs took what they took.
-
-    Args:
-      runs: At least three, of different sizes.
-      taken: By each.
-    """
-    from scipy.optimize import lsq_linear
-
-    # Columns and values of like size.
-    sizes = np.array([[1.0, run.photos / 1e3, run.pairs / 1e3] for run in runs])
-    most = max(*taken, 1e-9)
-    found = lsq_linear(sizes, np.asarray(taken, float) / most, (0, np.inf), method="bvls")
-    constant, photo, pair = found.x * most
-    return Rates(float(constant), float(photo) / 1e3, float(pair) / 1e3)
-
-
-def hours(
-    rates: Mapping[str, Rates], photos: int, pairs: int, workers: int, cores: int = 2
-) -> dict[str, float]:
-    """Hours of each component: what is spread, on all workers; the rest on one core.
-
-    Args:
-      rates: CPU seconds by component.
-      photos: How many.
-      pairs: How many.
-      workers: How many.
-      cores: Of each.
-    """
-    found = {}
-    for name, rate in rates.items():
-        spread = Rates(0.0, *(getattr(rate, of) * (of in SPREAD.get(name, ())) for of in UNITS))
-        parallel = spread.of(photos, pairs)
-        found[name] = (rate.of(photos, pairs) - parallel + parallel / (workers * cores)) / 3600
-    return found
-
-
-def tables(
-    runs: Sequence[Measured], workers: Sequence[int], prices: Prices, memory_gb: float
-) -> list[str]:
-    """The tables as Markdown.
-
-    Args:
-      runs: Measured.
-      workers: Numbers of workers.
-      prices: For the money.
-      memory_gb: Of the machine that runs it.
-    """
-    names = [name for name in runs[0].cpu_s if all(name in run.cpu_s for run in runs)]
-    cpu = {name: fit(runs, [run.cpu_s[name] for run in runs]) for name in names}
-    memory = fit(runs, [run.peak_mib for run in runs])
-    stored = {name: fit(runs, [run.stored.get(name, 0.0) for run in runs]) for name in names}
-    lines = [
-        "Measured:",
-        "",
-        "| photos | pairs | CPU seconds | peak memory | artifacts |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    lines += [
-        f"| {run.photos:,} | {run.pairs:,} | {sum(run.cpu_s.values()):,.0f} | "
-        f"{run.peak_mib:,.0f} MiB | {sum(run.stored.values()) / 1e6:,.0f} MB |"
-        for run in runs
-    ]
-    lines += [
-        "",
-        f"Memory: {memory.constant:,.0f} MiB, {memory.photo * 1024:.1f} KiB a photo and "
-        f"{memory.pair * 2**20:,.0f} bytes a pair. All else:",
-        "",
-        "| component | CPU ms a photo | CPU µs a pair | stored bytes a photo | a pair |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name in names:
-        cells = (
-            f"{cpu[name].photo * 1e3:.2f}",
-            f"{cpu[name].pair * 1e6:.1f}",
-            f"{stored[name].photo:,.0f}",
-            f"{stored[name].pair:,.0f}",
-        )
-        if any(float(cell.replace(",", "")) for cell in cells):
-            lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    for photos, pairs in SIZES:
-        lines += ["", f"### {pairs:,} pairs over {photos:,} photos", ""]
-        lines += _table(names, (cpu, stored), memory, photos, pairs, workers, prices, memory_gb)
-    return lines
-
-
-def _table(
-    names: Sequence[str],
-    rates: tuple[dict[str, Rates], dict[str, Rates]],
-    memory: Rates,
-    photos: int,
-    pairs: int,
-    workers: Sequence[int],
-    prices: Prices,
-    memory_gb: float,
-) -> list[str]:
-    cpu, stored = rates
-    times = [hours(cpu, photos, pairs, count) for count in workers]
-    held = memory.of(photos, pairs) / 1024
-    kept = {name: stored[name].of(photos, pairs) / 1e9 for name in names}
-    heads = " | ".join(f"{count:,} worker{'s' * (count > 1)}" for count in workers)
-    lines = [
-        f"| component | {heads} | artifacts, GB |",
-        "| --- |" + " --- |" * (len(workers) + 1),
-    ]
-    for name in names:
-        if max(each[name] for each in times) * 3600 < 1 and kept[name] < 1e-3:
-            continue
-        shown = " | ".join(_time(each[name]) for each in times)
-        lines.append(f"| {name} | {shown} | {kept[name]:,.2f} |")
-    totals = [sum(each.values()) for each in times]
-    lines.append(f"| in all | {' | '.join(map(_time, totals))} | {sum(kept.values()):,.2f} |")
-    money = " | ".join(
-        f"${total * count * prices.worker_hour:,.2f}"
-        for total, count in zip(totals, workers, strict=True)
-    )
-    lines.append(f"| dollars | {money} | ${sum(kept.values()) * prices.gb_month:,.2f} a month |")
-    lines += ["", f"Memory of the machine that runs it: {held:,.1f} GiB."]
-    if held > memory_gb:
-        lines[-1] += f" **Not as it is**: that is more than {memory_gb:g}."
-    return lines
-
-
-def _time(hours: float) -> str:
-    if hours >= 48:
-        return f"{hours / 24:,.0f} days"
-    if hours >= 1:
-        return f"{hours:.1f} h"
-    return f"{hours * 60:.1f} min" if hours * 60 >= 1 else f"{hours * 3600:.1f} s"
 
 
 def write_photos(source: Source, photos: int, pairs: int, folder: Path) -> dict[str, Any]:
@@ -238,7 +60,9 @@ def write_photos(source: Source, photos: int, pairs: int, folder: Path) -> dict[
 
     def split(person: str) -> str:
         fraction = hash_fraction(0, person)
-        return "train" if fraction < 0.4 else "val" if fraction < 0.7 else "test"
+        if fraction < TRAIN_SHARE:
+            return "train"
+        return "val" if fraction < TRAIN_SHARE + VAL_SHARE else "test"
 
     rows = [(path, person, split(person)) for path, person in listed]
     test = [(path, person) for path, person, where in rows if where == "test"]
@@ -257,7 +81,7 @@ def write_photos(source: Source, photos: int, pairs: int, folder: Path) -> dict[
         "split": "given",
         "max_quarantined": 0.2,
         "max_duplicates_between_splits": photos,
-        "pairs": {"train": 2_000, "val": 2_000},
+        "pairs": {"train": OWN_PAIRS, "val": OWN_PAIRS},
         "pair_lists": {"test": [str(folder / "pairs.csv")]},
     }
 
@@ -304,13 +128,82 @@ def measured(root: Path) -> Measured:
         for execution in record.executions
     }
     made = costs["PairExampleGen"]["counters"]
+    peaks = {name: float(cost["peak_mib"]) for name, cost in costs.items()}
     return Measured(
         photos=made["images"],
         pairs=made["pairs"],
         cpu_s={name: cost["cpu_seconds"] for name, cost in costs.items()},
-        peak_mib=max(float(cost["peak_mib"]) for cost in costs.values()),
+        peak_mib=max(peaks.values()),
         stored=stored,
+        peaks_mib=peaks,
     )
+
+
+def measure(keep: Path | None, flink: bool) -> dict[str, Any]:
+    """Measures all that the tables are made from.
+
+    Args:
+      keep: The file that it is kept in. Where Flink is not run, what it says of an earlier run on
+        Flink stays.
+      flink: Whether to run on Flink.
+    """
+    before = json.loads(keep.read_text(encoding="utf-8")) if keep and keep.is_file() else {}
+    found: dict[str, Any] = {}
+    if "shuffled" in before:
+        found["shuffled"] = before["shuffled"]
+
+    def note(name: str, on: str, measured: list[dict[str, Any]]) -> None:
+        found[name] = {"on": f"{date.today()}, {on}", "measured": measured}
+        if keep:
+            keep.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        source = find_source(work)
+        ran = [asdict(run(source, *size, work)) for size in RUNS]
+        note("runs", f"{source.name}, {os.cpu_count()} cores", ran)
+        holding = held.measure(work / "held")
+        note("held", "made-up names", [each._asdict() for each in holding])
+        if flink:
+            try:
+                sent = shuffle.measure(source, work)
+                note("shuffled", f"{source.name}, Flink", [each._asdict() for each in sent])
+            except ClusterError as error:
+                print(f"not measured on Flink: {error}", file=sys.stderr)
+    return found
+
+
+def page(found: dict[str, Any], asked: Asked) -> list[str]:
+    """What is written of it.
+
+    Args:
+      found: By ``measure``.
+      asked: What is to be told.
+    """
+    runs = [Measured(**each) for each in _of(found, "runs")]
+    holding = [Held(**each) for each in _of(found, "held")]
+    sent = [Shuffled(**each) for each in _of(found, "shuffled")]
+    told = [
+        f"{what}: {found[name]['on'] if name in found else NOT_MEASURED}"
+        for name, what in (
+            ("runs", "Time and artifacts"),
+            ("held", "memory"),
+            ("shuffled", "handed on"),
+        )
+    ]
+    prices = asked.prices
+    return [
+        f"{'; '.join(told)}. A worker of two vCPUs and 8 GB is ${prices.worker_hour:g} an hour, a "
+        f"GB stored ${prices.gb_month:g} a month. {asked.own_pairs:,} train pairs, and as many val "
+        "pairs.",
+        "",
+        *tables(runs, Found.of(runs, holding, sent), asked),
+    ]
+
+
+def _of(found: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    measured: list[dict[str, Any]] = found.get(name, {}).get("measured", [])
+    return measured
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -320,37 +213,28 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--worker_hour", type=float, default=0.067, help="dollars")
     parser.add_argument("--gb_month", type=float, default=0.02, help="dollars")
     parser.add_argument("--memory_gb", type=float, default=64.0, help="of the machine that runs it")
+    parser.add_argument(
+        "--own_pairs", type=int, default=OWN_PAIRS, help="train pairs, and as many val pairs"
+    )
     parser.add_argument("--write", type=Path, help="the page whose tables are replaced")
     parser.add_argument(
         "--measured", type=Path, help="use what was measured before, and run nothing"
+    )
+    parser.add_argument(
+        "--no-flink", action="store_true", help="keep what was measured on Flink before"
     )
     given = parser.parse_args(argv)
     if given.measured:
         found = json.loads(given.measured.read_text(encoding="utf-8"))
     else:
-        with tempfile.TemporaryDirectory() as work:
-            source = find_source(Path(work))
-            ran = [run(source, *size, Path(work)) for size in RUNS]
-        found = {
-            "on": f"{date.today()}, {source.name}, {os.cpu_count()} cores",
-            "runs": [asdict(each) for each in ran],
-        }
-        if given.write:
-            kept = given.write.with_suffix(".json")
-            kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    runs = [Measured(**each) for each in found["runs"]]
+        keep = given.write and given.write.with_suffix(".json")
+        found = measure(keep, not given.no_flink)
     prices = Prices(given.worker_hour, given.gb_month)
-    lines = [
-        f"{found['on']}; a worker of two vCPUs and 8 GB at "
-        f"${given.worker_hour:g} an hour, a GB stored at ${given.gb_month:g} a month.",
-        "",
-        *tables(runs, given.workers, prices, given.memory_gb),
-    ]
+    lines = page(found, Asked(given.workers, prices, given.memory_gb, given.own_pairs))
     if given.write is None:
         print("\n".join(lines))
         return 0
-    page = given.write.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN)
+    before, rest = given.write.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     given.write.write_text(
         f"{before}{BEGIN}\n{chr(10).join(lines)}\n{END}{after}", encoding="utf-8"

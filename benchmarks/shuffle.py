@@ -31,6 +31,8 @@ from pipeline.launcher.events import SUFFIX
 from scripts.clusters.cluster import Cluster, cluster
 
 RUNS: Final = ((1_000, 1_000), (3_700, 1_000), (3_700, 8_000))
+# Train pairs of each run, and as many val pairs.
+OWN_PAIRS: Final = 1_000
 CONFIG: Final = PROJECT / "pipeline" / "configs" / "lfw.yaml"
 # As beyond what fits memory.
 LARGE: Final = {
@@ -136,7 +138,7 @@ def _data(source: Source, photos: int, pairs: int, folder: Path) -> dict[str, An
         "split": "given",
         "max_duplicates_between_splits": photos,
         "images_in_memory": 0,
-        "pairs": {"train": 1_000, "val": 1_000, "test": pairs},
+        "pairs": {"train": OWN_PAIRS, "val": OWN_PAIRS, "test": pairs},
     }
 
 
