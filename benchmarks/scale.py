@@ -188,7 +188,7 @@ def page(found: dict[str, Any], asked: Asked) -> list[str]:
         for name, what in (
             ("runs", "Time and artifacts"),
             ("held", "memory"),
-            ("shuffled", "handed on"),
+            ("shuffled", "shuffled"),
         )
     ]
     prices = asked.prices

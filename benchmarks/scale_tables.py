@@ -63,7 +63,7 @@ class Found:
         """What three runs, and three on Flink, come to."""
         cpu = rates_of(runs, [run.cpu_s for run in runs], OWN_PAIRS)
         stored = [{name: run.stored.get(name, 0.0) for name in cpu} for run in runs]
-        sent = [{name: run.sent.get(name, 0.0) for name in cpu} for run in shuffled]
+        sent = [{name: run.bytes_by.get(name, 0.0) for name in cpu} for run in shuffled]
         return cls(
             cpu,
             rates_of(runs, stored, OWN_PAIRS),
@@ -103,7 +103,7 @@ def tables(runs: Sequence[Measured], found: Found, asked: Asked) -> list[str]:
 def _rates(found: Found) -> list[str]:
     lines = [
         "| component | CPU ms a photo | CPU µs a pair | stored bytes a photo | a pair | "
-        "handed on, bytes a photo | a pair |",
+        "shuffled, bytes a photo | a pair |",
         "| --- |" + " --- |" * 6,
     ]
     for name, cpu in found.cpu.items():
@@ -125,7 +125,7 @@ def _size(found: Found, size: Size, asked: Asked) -> list[str]:
     stored, sent = taken(found.stored, size), taken(found.sent, size)
     held = memory(found.held, found.least_mib, size) if found.held else {}
     heads = [f"{count:,} worker{'s' * (count > 1)}" for count in asked.workers]
-    heads += ["memory, GiB", "handed on, GB", "artifacts, GB"]
+    heads += ["memory, GiB", "shuffled, GB", "artifacts, GB"]
     lines = [f"| component | {' | '.join(heads)} |", "| --- |" + " --- |" * len(heads)]
     for name in found.cpu:
         if max(each[name] for each in times) * 3600 < 1 and stored[name] < 1e6:

@@ -99,7 +99,7 @@ def test_the_tables_say_what_would_not_fit() -> None:
     assert "| PairScorer | 10.00 | 2.0 | 0 | 100 | 40 | 500 |" in lines
     assert "| Report | summary | test pair | 256 | 268 M |" in lines
     # 100,000 photos: 1,000 s + 2 s over two cores, after 3 s; 15.4 MB of embeddings beside the GiB
-    # of the smallest run; 4 and 500 MB handed on.
+    # of the smallest run; 4 and 500 MB shuffled.
     assert "| PairScorer | 8.4 min | 53.1 s | 1.0 | 0.50 | 0.10 |" in lines
     # 256 MB beside 1,112 MiB; 25.6 GB; 768 GB.
     assert "Most memory: Report, 1.3 GiB, within 64." in lines
@@ -149,7 +149,7 @@ def test_what_was_measured_before_is_written_into_the_page(
     kept.write_text(json.dumps({"runs": {"on": "a day", "measured": runs}}))
     assert scale.main(["--measured", str(kept), "--write", str(page)]) == 0
     text = page.read_text()
-    told = "Time and artifacts: a day; memory: not measured; handed on: not measured."
+    told = "Time and artifacts: a day; memory: not measured; shuffled: not measured."
     assert text.startswith(f"before\n{scale.BEGIN}\n{told}")
     assert text.endswith(f"{scale.END}\nafter\n")
     assert "bygone" not in text
