@@ -55,7 +55,7 @@ DEV = [
     "onnx",
     "onnx2keras>=0.0.25",
     "hypothesis",
-    # A store for s3:// addresses, with its server's own needs: those of moto[server] are 30 packages.
+    # A store for s3:// addresses, and what its server needs: moto[server] asks for 30 packages.
     "flask",
     "flask-cors",
     "moto[s3]",

@@ -1,6 +1,7 @@
 """The base of every config section: unknown keys and infinite values are errors."""
 
 import re
+from dataclasses import dataclass
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -13,12 +14,23 @@ class Section(BaseModel):
     )
 
 
-def is_text(pattern: str, what: str) -> AfterValidator:
-    """Checks the form of a text, and says in words what form that is.
+@dataclass(frozen=True)
+class Form(AfterValidator):
+    """Checks the form of a text.
+
+    Attributes:
+      what: The form, in words; after a semicolon, what to give.
+    """
+
+    what: str
+
+
+def is_text(pattern: str, what: str) -> Form:
+    """A check that says in words what is wrong.
 
     Args:
       pattern: A regular expression of all of the text.
-      what: Ends the sentence "this is not".
+      what: As in ``Form``; it ends the sentence "this is not".
     """
 
     def check(value: str) -> str:
@@ -26,4 +38,4 @@ def is_text(pattern: str, what: str) -> AfterValidator:
             raise ValueError(f"this is not {what}")
         return value
 
-    return AfterValidator(check)
+    return Form(check, what)

@@ -128,7 +128,7 @@ def is_empty(folder: str) -> bool:
     """Whether nothing lies below a folder.
 
     Raises:
-      StorageError: The store cannot be reached, or refuses, or there is no such bucket.
+      StorageError: The store cannot be reached, or refuses.
     """
     return next(_listed(folder, folder.rstrip("/") + "/"), None) is None
 
@@ -163,4 +163,6 @@ def _reason(error: Any) -> str:
     """The first line of what a store says; Beam's own errors hold those of each file."""
     while details := getattr(error, "exception_details", None):
         error = next(iter(details.values()))
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    # Beam's errors of S3 have two arguments, and no text of their own.
+    text = str(error.args[0]) if str(error) == str(error.args) else str(error)
+    return text.strip().partition("\n")[0] or type(error).__name__

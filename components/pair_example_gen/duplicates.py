@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from PIL import Image as Pillow
 
+from components import features
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.sources import Image
@@ -27,6 +28,7 @@ _MOST_BITS: Final = 20
 _FEWEST_CHANGES: Final = _SIDE * _SIDE // 4
 # From so many images on, half of which are one picture, the data set is none.
 _FEW: Final = 10
+_LOOKED_AT: Final = 16
 _QUERIES_AT_ONCE: Final = 1024
 # From so many on, parts are faster than comparing each with each: 0.6 s instead of 0.4 of LFW's
 # 13,233, 1.7 instead of 3.3 of 66,165 like them, 15 of 264,660.
@@ -52,6 +54,14 @@ class Duplicate(NamedTuple):
     second: Image
     split_of_second: str
     bits: int
+
+    def in_order(self) -> "Duplicate":
+        """The same, with the two by split and id."""
+        one, other = sorted(
+            ((self.first, self.split_of_first), (self.second, self.split_of_second)),
+            key=lambda placed: (features.SPLITS.index(placed[1]), placed[0].image_id),
+        )
+        return Duplicate(*one, *other, self.bits)
 
     @property
     def between_splits(self) -> bool:
@@ -97,6 +107,10 @@ class Hashed(NamedTuple):
     splits: np.ndarray
     codes: np.ndarray
 
+    def take(self, rows: Sequence[int]) -> "Hashed":
+        """Some of them."""
+        return Hashed(*(column[list(rows)] for column in self))
+
     def duplicate(self, row: int, other: "Hashed", row_of_other: int, bits: int) -> Duplicate:
         """One of them and one of others, or of the same."""
         (first, split_of_first), (second, split_of_second) = (
@@ -122,7 +136,7 @@ def find_duplicates(
       DataError: Half of the images or more are one and the same picture.
     """
     images = hashed_images(splits, hashes)
-    refuse_one_picture(images)
+    refuse_one_picture(images.take(drawn_to_look_at(len(images.ids))), [images])
     return in_order(duplicates_of(images, images))
 
 
@@ -145,8 +159,11 @@ def hashed_images(splits: Mapping[str, Sequence[Image]], hashes: Mapping[str, by
 
 
 def in_order(duplicates: Iterable[Duplicate]) -> list[Duplicate]:
-    """The most alike first."""
-    return sorted(duplicates, key=lambda one: (one.bits, one.first.image_id, one.second.image_id))
+    """The most alike first, and of each two the one that comes first by split and id."""
+    return sorted(
+        map(Duplicate.in_order, duplicates),
+        key=lambda one: (one.bits, one.first.image_id, one.second.image_id),
+    )
 
 
 def duplicates_of(images: Hashed, others: Hashed) -> Iterator[Duplicate]:
@@ -204,23 +221,38 @@ def _alike(
         yield queries, near, bits
 
 
-def refuse_one_picture(images: Hashed) -> None:
-    """Refuses a data set, or a part of it, that is one picture again and again.
+def drawn_to_look_at(images: int) -> list[int]:
+    """Which of so many images ``refuse_one_picture`` looks at; none of a few.
+
+    If half of them are one picture, one of these is of that, but for a chance of 2 to the -16.
+    """
+    if images < _FEW:
+        return []
+    return np.sort(np.random.default_rng(0).permutation(images)[:_LOOKED_AT]).tolist()
+
+
+def refuse_one_picture(looked_at: Hashed, parts: Iterable[Hashed]) -> None:
+    """Refuses a data set that is one picture again and again.
+
+    Args:
+      looked_at: The images of ``drawn_to_look_at``.
+      parts: All images, some at a time.
 
     Raises:
       DataError: Half of the images or more are one and the same picture.
     """
-    codes = images.codes
-    if len(codes) < _FEW:
-        return
-    # If half of them are one picture, one of a few is of these, but for a chance of 2 to the -16.
-    random = np.random.default_rng(0)
-    for at in random.permutation(len(codes))[:16].tolist():
-        alike = np.unpackbits(codes ^ codes[at], axis=1).sum(axis=1) <= _MOST_BITS
-        if 2 * np.count_nonzero(alike) > len(codes):
+    alike = np.zeros(len(looked_at.ids), np.int64)
+    images = 0
+    for part in parts:
+        images += len(part.ids)
+        for at, code in enumerate(looked_at.codes):
+            bits = np.unpackbits(part.codes ^ code, axis=1).sum(axis=1)
+            alike[at] += np.count_nonzero(bits <= _MOST_BITS)
+    for count, image_id in zip(alike.tolist(), looked_at.ids.tolist(), strict=True):
+        if 2 * count > images:
             raise DataError(
-                f"{np.count_nonzero(alike):,} of {len(codes):,} images are the same picture, such "
-                f"as {images.ids[at].decode()!r}: look at the files that were exported or aligned"
+                f"{count:,} of {images:,} images are the same picture, such "
+                f"as {image_id.decode()!r}: look at the files that were exported or aligned"
             )
 
 

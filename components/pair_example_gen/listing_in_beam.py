@@ -9,18 +9,20 @@ import os
 import posixpath
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import AsDict, AsSingleton, TaggedOutput
+from apache_beam.utils import shared
 from tfx.dsl.io import fileio
 
 from components import features
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
+from components.pair_example_gen.hash_bounds import Bounds, FindBounds
 from components.pair_example_gen.sources import Image, Listing, listed_twice, two_spellings
-from components.pair_example_gen.splitting import hash_fraction, in_two_splits, split_by_hash
+from components.pair_example_gen.splitting import hash_fraction, in_two_splits
 from serving.names import one_name
 
 # A shard holds about so many images: its people are whole.
@@ -61,10 +63,11 @@ def list_images(pipeline: beam.Pipeline, config: DataConfig, folder: str, named:
         no lists.
 
     Returns:
-      Lines of JSON of four kinds: ``{"shard": [split, name, images]}``; ``{"problem": text, "line":
-      line of the list}``, why the data set is refused; ``{"ignored": count, "unusable": [...]}`` as
-      in ``ImageTable``; and of the images that are named, whatever their suffix, ``{"named": [image
-      id, identity, attributes], "split": split or null}``.
+      Lines of JSON of five kinds: ``{"people": count}``; ``{"shard": [split, name, images,
+      people]}``; ``{"problem": text, "line": line of the list}``, why the data set is refused;
+      ``{"ignored": count, "unusable": [...]}`` as in ``ImageTable``; and of the images that are
+      named, whatever their suffix, ``{"named": [image id, identity, attributes], "split": split or
+      null}``.
     """
     listed = (
         pipeline
@@ -77,7 +80,12 @@ def list_images(pipeline: beam.Pipeline, config: DataConfig, folder: str, named:
         | "People" >> beam.GroupByKey()
         | "Check" >> beam.FlatMap(_checked, config).with_outputs(_FOUND, main="people")
     )
-    found = [listed[_FOUND], people[_FOUND]]
+    counted = (
+        people.people
+        | "CountPeople" >> beam.combiners.Count.Globally()
+        | "TellPeople" >> beam.Map(lambda count: json.dumps({"people": count}))
+    )
+    found = [listed[_FOUND], people[_FOUND], counted]
     if config.image_list is not None:
         found.append(
             listed.rows
@@ -87,7 +95,7 @@ def list_images(pipeline: beam.Pipeline, config: DataConfig, folder: str, named:
         )
     split = _split(people.people, config)
     if named is not None:
-        found.append(split | "Named" >> beam.FlatMap(_named, named))
+        found.append(split | "Named" >> beam.ParDo(_Named(named)))
     kept = split | "InASplit" >> beam.Filter(lambda person: person[1] is not None)
     images = AsDict(
         kept
@@ -153,7 +161,12 @@ def _split(people: Any, config: DataConfig) -> Any:
         )
         split = people | "GivenSplit" >> beam.Map(_by_list, config, has_val)
     else:
-        split = people | "HashSplit" >> beam.Map(_by_hash, config)
+        bounds = AsSingleton(
+            people
+            | "Hash" >> beam.Map(lambda person: hash_fraction(config.seed, person[0]))
+            | "Bounds" >> beam.CombineGlobally(FindBounds(config.shares))
+        )
+        split = people | "HashSplit" >> beam.Map(_by_hash, config.seed, bounds)
     if not config.limit_identities:
         return split
     last = AsDict(
@@ -165,9 +178,9 @@ def _split(people: Any, config: DataConfig) -> Any:
     return split | "Limit" >> beam.Map(_within, config.seed, last)
 
 
-def _by_hash(person: tuple[str, list[_Row]], config: DataConfig) -> _Person:
+def _by_hash(person: tuple[str, list[_Row]], seed: int, bounds: Bounds) -> _Person:
     identity, rows = person
-    return identity, split_by_hash(identity, config), rows
+    return identity, bounds.split(hash_fraction(seed, identity)), rows
 
 
 def _by_list(person: tuple[str, list[_Row]], config: DataConfig, val: int) -> _Person:
@@ -193,22 +206,26 @@ def _within(person: _Person, seed: int, last: Mapping[str, tuple[float, str]]) -
     return identity, split, rows
 
 
-def _named(person: _Person, path: str) -> Iterator[str]:
-    identity, split, rows = person
-    for image_id, _, attributes, *_ in rows:
-        if without_suffix(image_id) in _stems(path):
-            yield json.dumps({"named": [image_id, identity, attributes], "split": split})
+class _Named(beam.DoFn):
+    """Yields the images that a file names; the suffix may be another, see ``with_suffixes``."""
+
+    def __init__(self, path: str):
+        self._path = path
+        self._handle = shared.Shared()
+
+    def setup(self) -> None:
+        self._stems = self._handle.acquire(partial(_stems, self._path))
+
+    def process(self, person: _Person) -> Iterator[str]:
+        identity, split, rows = person
+        for image_id, _, attributes, *_ in rows:
+            if posixpath.splitext(image_id)[0] in self._stems:
+                yield json.dumps({"named": [image_id, identity, attributes], "split": split})
 
 
-@cache
 def _stems(path: str) -> frozenset[str]:
     with fileio.open(path) as lines:
-        return frozenset(without_suffix(json.loads(line)) for line in lines)
-
-
-def without_suffix(image_id: str) -> str:
-    """What names an image in pair lists, which may say another suffix; see ``with_suffixes``."""
-    return posixpath.splitext(image_id)[0]
+        return frozenset(posixpath.splitext(json.loads(line))[0] for line in lines)
 
 
 def _by_shard(person: _Person, seed: int, images: Mapping[str, int]) -> tuple[str, Any]:

@@ -2,7 +2,9 @@
 
 The same steps as with a table, each a pipeline of Beam: list and split, read and write the images,
 look for photos that are alike, draw and write the pairs. What the driver holds of the images is how
-many each person has; what a worker holds, a shard or two.
+many each person has, and what is quarantined, alike or named in lists; what a worker holds, a shard
+or two of a thousand images, or the hashes of two thousand shards. An engine in one process holds
+what it brings together: it takes a cluster to hold less than with a table.
 """
 
 import itertools
@@ -108,7 +110,8 @@ class ManyImages:
         )
         reasons = {image_id: reason for image_id, _, reason in quarantined}
         given = {split: listed.splits[split] for split in listed.pairs}
-        of_lists = final_pairs(given, listed.pairs, reasons, self._config)
+        usable = {split: count.images for split, count in counts.items()}
+        of_lists = final_pairs(given, listed.pairs, reasons, self._config, usable)
         drawings = [
             self._drawing(split, number, reports)
             for number, split in enumerate(features.SPLITS)
@@ -146,12 +149,15 @@ class ManyImages:
             with fileio.open(wanted, "w") as file:
                 file.write("\n".join(map(json.dumps, sorted(ids))))
         listed = _Listed([], 0, [], {}, {}, {split: [] for split in features.SPLITS})
-        problems, ignored = [], 0
+        problem, ignored, people = None, 0, 0
         for told in self._run(
             "listed", lambda pipeline: list_images(pipeline, config, self._folder, wanted)
         ):
             if "problem" in told:
-                problems.append((told["line"], told["problem"]))
+                one = (told["line"], told["problem"])
+                problem = min(problem or one, one)
+            elif "people" in told:
+                people = told["people"]
             elif "shard" in told:
                 listed.shards.append(ListedShard(*told["shard"]))
             elif "named" in told:
@@ -163,8 +169,8 @@ class ManyImages:
             else:
                 ignored += told["ignored"]
                 listed.unusable.extend(told["unusable"])
-        if problems:
-            raise DataError(min(problems)[1])
+        if problem is not None:
+            raise DataError(problem[1])
         listed.shards.sort()
         empty = [
             split
@@ -172,7 +178,7 @@ class ManyImages:
             if not any(shard.split == split for shard in listed.shards)
         ]
         if empty:
-            raise no_images(empty, sum(shard.people for shard in listed.shards), config)
+            raise no_images(empty, people, config)
         for images in listed.splits.values():
             images.sort(key=lambda image: image.image_id)
         logging.info(
@@ -202,9 +208,10 @@ class ManyImages:
         return sorted(self._run("inspected", steps), key=lambda report: report["shard"])
 
     def _duplicates(self, reports: Sequence[Mapping[str, Any]]) -> list[Duplicate]:
+        names = ["/".join(report["shard"]) for report in reports]
         # Not in the graph: there may be a hundred thousand.
-        names = f"{self._folder}/shards.npz"
-        write_arrays(names, {"names": np.array(["/".join(each["shard"]) for each in reports])})
+        write_arrays(f"{self._folder}/shards.npz", {"names": np.array(names)})
+        self._refuse_one_picture(names, [report["hashed"] for report in reports])
         parts = -(-len(reports) // _SHARDS_COMPARED)
         both = itertools.combinations_with_replacement(range(parts), 2)
 
@@ -219,14 +226,27 @@ class ManyImages:
 
         found = []
         for told in self._run("alike", steps):
-            if "problem" in told:
-                raise DataError(told["problem"])
-            (first, split_of_first), (second, split_of_second) = sorted(
-                told["alike"], key=lambda one: (features.SPLITS.index(one[1]), one[0])
-            )
+            first, split_of_first, second, split_of_second, bits = told
             images = Image(*first), split_of_first, Image(*second), split_of_second
-            found.append(Duplicate(*images, told["bits"]))
+            found.append(Duplicate(*images, bits))
         return duplicates.in_order(found)
+
+    def _refuse_one_picture(self, names: Sequence[str], hashed: Sequence[int]) -> None:
+        ends = np.cumsum(hashed)
+        drawn = np.array(duplicates.drawn_to_look_at(int(ends[-1])), np.int64)
+        of = np.searchsorted(ends, drawn, side="right")
+        looked_at = [
+            Hashed(**read_arrays(self._hashes(names[at]))).take(
+                (drawn[of == at] - ends[at]).tolist()
+            )
+            for at in np.unique(of).tolist()
+        ]
+        if looked_at:
+            parts = side_by_side(read_arrays, map(self._hashes, names))
+            duplicates.refuse_one_picture(_joined(looked_at), (Hashed(**part) for part in parts))
+
+    def _hashes(self, name: str) -> str:
+        return _hashes(self._folder, name)
 
     def _drawing(self, split: str, number: int, reports: Sequence[Mapping[str, Any]]) -> Drawing:
         its = [report for report in reports if report["shard"][0] == split]
@@ -244,6 +264,7 @@ class ManyImages:
             at_once, count = np.stack([pairs.first, pairs.second]), pairs.count
         if not count:
             raise no_pairs(split, int(sizes.sum()))
+        logging.info("Pairs of %s: %d are drawn, half of them of one person", split, count)
         return Drawing(split, count, seed, sizes, np.cumsum(images) - images, names, at_once)
 
     def _write_pairs(
@@ -281,12 +302,13 @@ class _WriteShard(beam.DoFn):
         write_arrays(path, columns_of(usable, self._attributes))
         hashes = {image_id: bytes.fromhex(code) for image_id, code in report["hashes"]}
         hashed = duplicates.hashed_images({shard.split: usable}, hashes)
-        write_arrays(f"{self._folder}/hashes/{shard.split}/{shard.name}.npz", hashed._asdict())
+        write_arrays(_hashes(self._folder, f"{shard.split}/{shard.name}"), hashed._asdict())
         people = itertools.groupby(usable, key=lambda image: image.identity)
         yield {
             "shard": [shard.split, shard.name],
             "quarantined": report["quarantined"],
             "rotated": report["rotated"],
+            "hashed": len(hashed.ids),
             "sizes": [len(list(its)) for _, its in people],
         }
 
@@ -298,32 +320,28 @@ def _listed_shards(path: str) -> Iterator[ListedShard]:
                 yield ListedShard(*told["shard"])
 
 
-def _compare(parts: tuple[int, int], folder: str) -> Iterator[dict[str, Any]]:
+def _compare(parts: tuple[int, int], folder: str) -> Iterator[list[Any]]:
     part, other = parts
     images = _hashed(folder, part)
     of_others = images if other == part else _hashed(folder, other)
-    try:
-        for each in (images, of_others):
-            duplicates.refuse_one_picture(each)
-    except DataError as error:
-        yield {"problem": str(error)}
-        return
     for found in duplicates.duplicates_of(images, of_others):
-        first, second = found.first, found.second
-        yield {
-            "alike": [
-                [[first.image_id, first.identity], found.split_of_first],
-                [[second.image_id, second.identity], found.split_of_second],
-            ],
-            "bits": found.bits,
-        }
+        first, second = ([each.image_id, each.identity] for each in (found.first, found.second))
+        yield [first, found.split_of_first, second, found.split_of_second, found.bits]
 
 
 def _hashed(folder: str, part: int) -> Hashed:
     names = read_arrays(f"{folder}/shards.npz")["names"].tolist()
     its = names[part * _SHARDS_COMPARED : (part + 1) * _SHARDS_COMPARED]
-    parts = list(side_by_side(read_arrays, (f"{folder}/hashes/{name}.npz" for name in its)))
-    return Hashed(*(np.concatenate([part[name] for part in parts]) for name in Hashed._fields))
+    parts = side_by_side(read_arrays, (_hashes(folder, name) for name in its))
+    return _joined([Hashed(**each) for each in parts])
+
+
+def _joined(parts: Sequence[Hashed]) -> Hashed:
+    return Hashed(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _hashes(folder: str, name: str) -> str:
+    return f"{folder}/hashes/{name}.npz"
 
 
 def _count(split: str, reports: Sequence[Mapping[str, Any]]) -> reporting.SplitCounts:

@@ -190,6 +190,7 @@ def final_pairs(
     listed: Mapping[str, list[Pairs]],
     quarantined: Mapping[str, str],
     config: DataConfig,
+    usable_images: Mapping[str, int] | None = None,
 ) -> dict[str, SplitPairs]:
     """The pairs of each split once it is known which images are usable.
 
@@ -198,6 +199,7 @@ def final_pairs(
       listed: From ``read_listed_pairs``.
       quarantined: Image ids that cannot be used, and why.
       config: How many pairs to sample, and how many may be left out of a list.
+      usable_images: How many each split has, if ``splits`` has not all.
 
     Raises:
       DataError: A split has no pairs, or too many of a list are left out.
@@ -213,7 +215,7 @@ def final_pairs(
             seed = [config.seed, number]
             result[split] = _sampled(split, images, usable, count, seed, config.pairs_in_memory)
         if not any(pairs.count for pairs in parts_of(result[split])):
-            raise no_pairs(split, int(usable.sum()))
+            raise no_pairs(split, (usable_images or {}).get(split, int(usable.sum())))
         for pairs in parts_of(result[split]):
             logging.info("Pairs of %s, %s: %s", split, pairs.name, pairs.summary())
     return result

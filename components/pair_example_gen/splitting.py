@@ -20,12 +20,21 @@ def hash_fraction(seed: int, identity: str) -> float:
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 
 
-def split_by_hash(identity: str, config: DataConfig) -> str:
-    """The split of one of many people, by ``data.shares``."""
-    fraction = hash_fraction(config.seed, identity)
-    if fraction < config.shares.train:
-        return features.TRAIN
-    return features.VAL if fraction < config.shares.train + config.shares.val else features.TEST
+def first_of_splits(people: int, train: int, val: int) -> tuple[int, int]:
+    """Which people are the first of val and of test, in the order of their hashes.
+
+    Of a handful of people the hashes may leave a split with one or none, who make no pair of two:
+    it gets those whose hashes lie nearest.
+
+    Args:
+      people: How many there are.
+      train: How many of them have hashes below the share of train.
+      val: How many have hashes below the shares of train and val.
+    """
+    if people >= 2 * len(features.SPLITS):
+        train = min(max(train, 2), people - 4)
+        val = min(max(val, train + 2), people - 2)
+    return train, val
 
 
 def in_two_splits(config: DataConfig, identity: str, one: Image, other: Image) -> DataError:
@@ -81,11 +90,7 @@ def _hash_splits(table: ImageTable, config: DataConfig) -> dict[str, str]:
     first, second = config.shares.train, config.shares.train + config.shares.val
     train = sum(fraction < first for fraction in fractions.values())
     val = sum(fraction < second for fraction in fractions.values())
-    # Of a handful of people the hashes may leave a split with one or none, who make no pair of two:
-    # it gets those whose hashes lie nearest.
-    if len(ordered) >= 2 * len(features.SPLITS):
-        train = min(max(train, 2), len(ordered) - 4)
-        val = min(max(val, train + 2), len(ordered) - 2)
+    train, val = first_of_splits(len(ordered), train, val)
     return {
         identity: features.TRAIN if at < train else features.VAL if at < val else features.TEST
         for at, identity in enumerate(ordered)

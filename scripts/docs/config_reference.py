@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
-from components.section import Section
+from components.section import Form, Section
 
 _NAMES = {str: "text", bool: "`true` or `false`", int: "whole number", float: "number"}
 _BOUNDS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}"}
@@ -175,7 +175,11 @@ def _value(field: FieldInfo) -> str:
     known = extra.get("enum") if isinstance(extra, dict) else None
     text = _listed(known) if isinstance(known, list) else _type(field.annotation)
     bounds = []
-    for rule in field.metadata:
+    # Those of a text that may be null are in its type.
+    inner = [
+        rule for each in get_args(field.annotation) for rule in getattr(each, "__metadata__", ())
+    ]
+    for rule in (*field.metadata, *inner):
         for name, words in (*_BOUNDS.items(), *_LENGTHS.items()):
             bound = getattr(rule, name, None)
             if bound is None:
@@ -186,8 +190,8 @@ def _value(field: FieldInfo) -> str:
                 bounds.append(f"{words.format(bound)} {of if bound == 1 else many}")
             else:
                 bounds.append(words.format(f"{bound:,}" if isinstance(bound, int) else bound))
-        if pattern := getattr(rule, "pattern", None):
-            bounds.append(f"like `{pattern}`")
+        if isinstance(rule, Form):
+            bounds.append(rule.what.partition(";")[0])
     return ", ".join([text, *bounds])
 
 
