@@ -5,13 +5,16 @@ looked at.
 """
 
 import errno
+import io
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+_READ_AT_ONCE: Final = 1 << 20
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -75,18 +78,61 @@ def read_stored(address: str, most: int = -1) -> bytes:
       FileNotFoundError: There is no such file.
       StorageError: The store cannot be reached, or refuses.
     """
-    from apache_beam.io.filesystem import CompressionTypes
+    with _Stored(address) as file:
+        return file.content(most)
 
-    try:
-        # A name that ends in .gz says nothing.
-        with _store(address).open(address, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+
+def open_stored(address: str) -> io.BufferedReader:
+    """A file to be read from its beginning on, which is not held.
+
+    Raises:
+      FileNotFoundError: There is no such file; or so does reading.
+      StorageError: The store cannot be reached, or refuses; or so does reading.
+    """
+    return io.BufferedReader(_Stored(address), _READ_AT_ONCE)
+
+
+class _Stored(io.RawIOBase):
+    """A file at an address, whose errors are ours: each store has some of its own."""
+
+    def __init__(self, address: str):
+        from apache_beam.io.filesystem import CompressionTypes
+
+        self._address, self._file = address, None
+        with self._ours():
+            # A name that ends in .gz says nothing.
+            self._file = _store(address).open(
+                address, compression_type=CompressionTypes.UNCOMPRESSED
+            )
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self.content(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def content(self, most: int) -> bytes:
+        file: Any = self._file
+        with self._ours():
             content: bytes = file.read(most)
             return content
-    # Each store has errors of its own.
-    except Exception as error:
-        if _exists(address):
-            raise StorageError(address, _reason(error)) from error
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), address) from None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+    @contextmanager
+    def _ours(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if _exists(self._address):
+                raise StorageError(self._address, _reason(error)) from error
+            text = os.strerror(errno.ENOENT)
+            raise FileNotFoundError(errno.ENOENT, text, self._address) from None
 
 
 def read_file(folder: str, name: str) -> bytes:

@@ -4,13 +4,14 @@ import hashlib
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from components import features
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.sources import Image, Listing, read_some_images, stored_files
 from components.side_by_side import side_by_side
-from components.storage import StoredFile, is_address, read_stored
+from components.storage import StoredFile, is_address, open_stored
 
 _SIZE = hashlib.sha256().digest_size
 
@@ -109,7 +110,8 @@ def _list_digest(path: str) -> bytes:
     if not is_address(path):
         return _file_digest(Path(path))
     try:
-        return hashlib.sha256(read_stored(path)).digest()
+        with open_stored(path) as file:
+            return _digest_of(file)
     except OSError as error:
         raise DataError(f"the list {path!r} cannot be read: {error.strerror}") from error
 
@@ -128,13 +130,17 @@ def _stat_digest(path: Path) -> bytes:
 
 def _file_digest(path: Path) -> bytes:
     """The SHA-256 of a file; a text for what cannot be read or is no file, which is not opened."""
-    digest = hashlib.sha256()
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return b"no file".ljust(_SIZE, b"\0")
         with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+            return _digest_of(file)
     except OSError:
         return b"unreadable".ljust(_SIZE, b"\0")
+
+
+def _digest_of(file: BinaryIO) -> bytes:
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
     return digest.digest()

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.sources import clean_image_id
-from components.pair_example_gen.tables import read_rows
+from components.pair_example_gen.tables import first_line, read_rows
 
 
 class ListedPair(NamedTuple):
@@ -39,8 +39,8 @@ def pairs_of(path: str) -> Iterator[ListedPair]:
     Raises:
       DataError: The file cannot be read, a line has another form, or there are no pairs.
     """
-    _, first = next(read_rows(path, delimiter="\t"), (0, [""]))
-    is_lfw = len(first) > 1 or first[0].isdigit()
+    first = first_line(path).strip()
+    is_lfw = "\t" in first or first.isdigit()
     rows = read_rows(path, delimiter="\t" if is_lfw else ",")
     empty = True
     for pair in _lfw_pairs(rows, path) if is_lfw else _csv_pairs(rows, path):

@@ -8,6 +8,15 @@ from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.pair_lists import ListedPair, read_pair_list, with_suffixes
 
 
+def test_a_quoted_name_with_a_comma_may_stand_first(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text('"a, b/1.jpg",c/2.jpg,0\n"a, b/1.jpg","a, b/2.jpg",1\n')
+    assert [(pair.image_a, pair.label) for pair in read_pair_list(str(path))] == [
+        ("a, b/1.jpg", 0),
+        ("a, b/1.jpg", 1),
+    ]
+
+
 def write(tmp_path, text, name="pairs.csv"):
     path = tmp_path / name
     path.write_text(text)
