@@ -141,9 +141,9 @@ class DataConfig(Section):
         default=1_000_000,
         ge=0,
         description="Up to so many images are listed and split in one process, where they take "
-        "1.7 kB each, and pairs are drawn of a table of them. Beyond, all that is Beam's, no "
-        "process holds a table, and every pair that no list names is drawn as beyond "
-        "`pairs_in_memory`.",
+        "1.3 kB each, and pairs are drawn of a table of them. Beyond, all that is Beam's: on a "
+        "cluster, no process holds a table. Every pair that no list names is then drawn as beyond "
+        "`pairs_in_memory`, and sizes and times tell whether photos have changed.",
     )
     limit_identities: int = Field(
         default=0,
