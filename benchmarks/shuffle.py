@@ -110,15 +110,18 @@ def _shuffled(made: Cluster, events: Sequence[dict[str, Any]]) -> dict[str, floa
 
 
 def _taken_in(job: dict[str, Any]) -> float:
-    """Bytes that tasks of a job took in from tasks that may be anywhere."""
+    """Bytes that tasks of a job took in from tasks that may be anywhere.
+
+    What a task takes in both so and from the one before it, with a side input, is left out.
+    """
     ways = {
-        node["id"]: {each["ship_strategy"] for each in node.get("inputs", [])}
+        node["id"]: {each["ship_strategy"].lower() for each in node.get("inputs", [])}
         for node in job["plan"]["nodes"]
     }
     return sum(
         vertex["metrics"]["read-bytes"]
         for vertex in job["vertices"]
-        if ways[vertex["id"]] and "Forward" not in ways[vertex["id"]]
+        if ways[vertex["id"]] and "forward" not in ways[vertex["id"]]
     )
 
 

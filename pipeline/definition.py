@@ -72,7 +72,10 @@ def _check_data(
     look_back: bool,
 ) -> _Checked:
     """Adds statistics, the curated schema, what contradicts it, and the gate before training."""
-    statistics = nodes.add(StatisticsGen(examples=examples), f"StatisticsGen-{kind}")
+    statistics = nodes.add(
+        StatisticsGen(examples=examples, stats_options=schemas.statistics_options()),
+        f"StatisticsGen-{kind}",
+    )
     schema = nodes.add(ImportSchemaGen(str(schemas.path(kind))), f"ImportSchemaGen-{kind}")
     # For the cache, which sees the path alone. The executor passes over it.
     content = schemas.path(kind).read_bytes()

@@ -22,10 +22,12 @@ from components.pair_example_gen.pairing import Indices
 from components.pair_example_gen.records import UNFINISHED, write_shard
 from components.stored_arrays import read_arrays, write_arrays
 
-# Some rows, each image twice: which of the pair shard, and which of the image shard, int64 each.
-_Wanted = tuple[int, Indices, Indices]
-# Some of a pair shard's, and what its rows say of these images.
-_Found = tuple[Indices, Mapping[str, NDArray[Any]]]
+# Which rows of a pair shard (two a pair, one an image), and which images of the image shard they
+# are: int32 [2, R]. As bytes, since often there are one or two, and a pickled array takes 150 bytes
+# more than its numbers.
+_Wanted = tuple[int, bytes]
+# Some of a pair shard's rows, int32 [R], and what they say of these images.
+_Found = tuple[bytes, Mapping[str, list[bytes]]]
 
 
 @dataclass(frozen=True)
@@ -126,22 +128,27 @@ class _Draw(beam.DoFn):
         ends = np.flatnonzero(np.diff(of[order], append=-1)) + 1
         for rows in np.split(order, ends[:-1]):
             at = of[rows[0]]
-            wanted = (number, rows, image[rows] - drawing.starts[at])
-            yield drawing.names[at].decode(), wanted
+            wanted = np.stack([rows, image[rows] - drawing.starts[at]]).astype(np.int32)
+            yield drawing.names[at].decode(), (number, wanted.tobytes())
 
 
 def _look_up(of_shard: tuple[str, Iterable[_Wanted]], folder: str) -> Iterator[tuple[int, _Found]]:
     name, wanted = of_shard
     columns = read_arrays(f"{folder}/{name}.npz")
-    for number, rows, images in wanted:
-        yield number, (rows, {key: column[images] for key, column in columns.items()})
+    for number, packed in wanted:
+        rows, images = np.frombuffer(packed, np.int32).reshape(2, -1)
+        found = {key: column[images].tolist() for key, column in columns.items()}
+        yield number, (rows.tobytes(), found)
 
 
 def _write(shard: tuple[int, Iterable[_Found]], uri: str, split: str) -> int:
     number, parts = shard
     all_rows, found = zip(*parts, strict=True)
-    order = np.argsort(np.concatenate(all_rows))
-    columns = {key: np.concatenate([part[key] for part in found])[order] for key in found[0]}
+    order = np.argsort(np.frombuffer(b"".join(all_rows), np.int32))
+    columns = {
+        key: np.array([value for part in found for value in part[key]], np.bytes_)[order]
+        for key in found[0]
+    }
     first, second = np.arange(len(order)).reshape(-1, 2).T
     identities = columns[features.IDENTITY]
     label = (identities[first] == identities[second]).astype(np.int64)
