@@ -173,7 +173,8 @@ class ServingConfig(Section):
         str,
         is_text(
             "[A-Za-z0-9_][A-Za-z0-9_.-]*",
-            "the name of a folder and of an address; take letters, digits and _ . -",
+            "a name of letters, digits and _ . - that starts with a letter, a digit or _; it is a folder "
+            "and part of an address",
         ),
     ] = Field(
         "faceauth",
@@ -236,7 +237,8 @@ class KubeflowConfig(Section):
             str,
             is_text(
                 "[a-z0-9]([a-z0-9.-]*[a-z0-9])?",
-                "a name that Kubernetes takes; take small letters, digits and - . between them",
+                "a name of small letters, digits, - and . that starts and ends with a letter or digit; "
+                "give the claim's name",
             ),
         ]
         | None

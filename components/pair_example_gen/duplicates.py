@@ -55,7 +55,7 @@ class Duplicate(NamedTuple):
     split_of_second: str
     bits: int
 
-    def in_order(self) -> "Duplicate":
+    def by_split_and_id(self) -> "Duplicate":
         """The same, with the two by split and id."""
         one, other = sorted(
             ((self.first, self.split_of_first), (self.second, self.split_of_second)),
@@ -161,7 +161,7 @@ def hashed_images(splits: Mapping[str, Sequence[Image]], hashes: Mapping[str, by
 def in_order(duplicates: Iterable[Duplicate]) -> list[Duplicate]:
     """The most alike first, and of each two the one that comes first by split and id."""
     return sorted(
-        map(Duplicate.in_order, duplicates),
+        map(Duplicate.by_split_and_id, duplicates),
         key=lambda one: (one.bits, one.first.image_id, one.second.image_id),
     )
 

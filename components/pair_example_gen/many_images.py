@@ -236,6 +236,7 @@ class ManyImages:
         drawn = np.array(duplicates.drawn_to_look_at(int(ends[-1])), np.int64)
         of = np.searchsorted(ends, drawn, side="right")
         looked_at = [
+            # Counted from the shard's end.
             Hashed(**read_arrays(self._hashes(names[at]))).take(
                 (drawn[of == at] - ends[at]).tolist()
             )

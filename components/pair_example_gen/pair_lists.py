@@ -40,7 +40,7 @@ def pairs_of(path: str) -> Iterator[ListedPair]:
       DataError: The file cannot be read, a line has another form, or there are no pairs.
     """
     first = first_line(path).strip()
-    is_lfw = "\t" in first or first.isdigit()
+    is_lfw = "\t" in first or first.isdecimal()
     rows = read_rows(path, delimiter="\t" if is_lfw else ",")
     empty = True
     for pair in _lfw_pairs(rows, path) if is_lfw else _csv_pairs(rows, path):
@@ -90,13 +90,13 @@ def _csv_pairs(rows: Iterator[tuple[int, list[str]]], path: str) -> Iterator[Lis
 def _lfw_pairs(rows: Iterator[tuple[int, list[str]]], path: str) -> Iterator[ListedPair]:
     announced, count = None, 0
     for number, (line, row) in enumerate(rows):
-        if number == 0 and len(row) <= 2 and all(cell.isdigit() for cell in row):
+        if number == 0 and len(row) <= 2 and all(cell.isdecimal() for cell in row):
             folds, same = (1, int(row[0])) if len(row) == 1 else (int(row[0]), int(row[1]))
             announced = 2 * folds * same
             continue
-        if len(row) == 3 and row[1].isdigit() and row[2].isdigit():
+        if len(row) == 3 and row[1].isdecimal() and row[2].isdecimal():
             yield ListedPair(_lfw_image(row[0], row[1]), _lfw_image(row[0], row[2]), 1, line)
-        elif len(row) == 4 and row[1].isdigit() and row[3].isdigit():
+        elif len(row) == 4 and row[1].isdecimal() and row[3].isdecimal():
             yield ListedPair(_lfw_image(row[0], row[1]), _lfw_image(row[2], row[3]), 0, line)
         else:
             raise DataError(

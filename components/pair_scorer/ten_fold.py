@@ -43,7 +43,7 @@ def folds_of(path: str, pairs: Sequence[ListedPair], folds: int | None) -> np.nd
     """
     with open(path, encoding="utf-8-sig") as file:
         header = file.readline().split()
-    if len(header) == 2 and all(cell.isdigit() for cell in header):
+    if len(header) == 2 and all(cell.isdecimal() for cell in header):
         own = int(header[0])
         if folds not in (None, own):
             raise DataError(f"{path} has {own} folds of its own; leave out --folds {folds}")

@@ -502,7 +502,10 @@ def test_a_message_names_the_line(tmp_path: Path) -> None:
         ({"data": {"images": "~nosuchuser/x"}}, "'~nosuchuser/x' is no path of this machine"),
         ({"runs_dir": "gs://bucket/x"}, "'gs://bucket/x' is an address and not a path"),
         ({"training": {"optimizer": {"learning_rate": math.inf}}}, "should be a finite number"),
-        ({"serving": {"model_name": ".."}}, "serving.model_name: '..': this is not the name"),
+        (
+            {"serving": {"model_name": ".."}},
+            "serving.model_name: '..': this is not a name of letters",
+        ),
     ],
 )
 def test_paths_and_numbers_that_lead_nowhere(tree: dict[str, Any], message: str) -> None:
