@@ -173,8 +173,8 @@ class ServingConfig(Section):
         str,
         is_text(
             "[A-Za-z0-9_][A-Za-z0-9_.-]*",
-            "a name of letters, digits and _ . - that starts with a letter, a digit or _; it is a folder "
-            "and part of an address",
+            "a name of letters, digits and _ . - that starts with a letter, a digit or _; it is a "
+            "folder and part of an address",
         ),
     ] = Field(
         "faceauth",
@@ -237,8 +237,8 @@ class KubeflowConfig(Section):
             str,
             is_text(
                 "[a-z0-9]([a-z0-9.-]*[a-z0-9])?",
-                "a name of small letters, digits, - and . that starts and ends with a letter or digit; "
-                "give the claim's name",
+                "a name of small letters, digits, - and . that starts and ends with a letter or "
+                "digit; give the name of the claim",
             ),
         ]
         | None

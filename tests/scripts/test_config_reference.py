@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from components.section import Section
+from components.section import Section, is_text
 from pipeline.config import PipelineConfig
 from scripts.docs.config_reference import places, reference, undescribed
 
@@ -46,7 +46,10 @@ class Whole(Section):
     bounds: list[Bound] = Field([Bound(at=2_000)], min_length=1, description="What is kept.")
     box: tuple[float, float] | None = Field(None, description="Two numbers.")
     names: dict[str, str] = Field({}, description="Names.")
-    word: str = Field("a", pattern="^a|b$", min_length=1, description="A word.")
+    word: Annotated[str, is_text("a|b", "a | or b; give one")] = Field(
+        "a", min_length=1, description="A word."
+    )
+    other: Annotated[str, is_text("c", "a c")] | None = Field(None, description="Or none.")
 
 
 def test_every_key_of_the_config_says_what_it_means() -> None:
@@ -84,7 +87,8 @@ def test_type_bounds_and_default_are_those_that_are_enforced() -> None:
     assert "| [`bounds`](#bounds) | list of section, at least 1 entry | `[{at: 2000}]` |" in page
     assert "| `box` | list of 2: number or `null` | `null` | Two numbers. |" in page
     assert "| `names` | map of text to text | `{}` | Names. |" in page
-    assert "| `word` | text, at least 1 character, like `^a\\|b$` | `a` | A word. |" in page
+    assert "| `word` | text, at least 1 character, a \\| or b | `a` | A word. |" in page
+    assert "| `other` | text or `null`, a c | `null` | Or none. |" in page
 
 
 def test_sections_of_a_union_are_told_apart() -> None:
