@@ -28,14 +28,17 @@ def statistics(examples: str, output: str) -> dict[str, Any]:
     from tfx.components.statistics_gen.executor import Executor
     from tfx.types import standard_artifacts
 
+    import schemas
     from benchmarks.ways import context_in, examples_in
 
+    options = schemas.statistics_options().to_json()
+    properties = {"exclude_splits": "[]", "stats_options_json": options}
     began = time.perf_counter()
     for kind in ("images", "pairs"):
         found = standard_artifacts.ExampleStatistics()
         found.uri = str(Path(output, kind))
         inputs = {"examples": [examples_in(examples, kind)]}
-        Executor(context_in(output)).Do(inputs, {"statistics": [found]}, {"exclude_splits": "[]"})
+        Executor(context_in(output)).Do(inputs, {"statistics": [found]}, properties)
     return {"seconds": time.perf_counter() - began}
 
 
