@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from google.protobuf import text_format
 from PIL import Image
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 from tfx.components.example_validator import executor as validator
 from tfx.components.statistics_gen import executor as statistics_gen
@@ -44,7 +44,8 @@ def validate(examples, kind, folder):
     (folder / "schema" / "schema.pbtxt").write_text(schemas.path(kind).read_text())
     statistics = new(standard_artifacts.ExampleStatistics, folder / "statistics")
     anomalies = new(standard_artifacts.ExampleAnomalies, folder / "anomalies")
-    statistics_gen.Executor().Do({"examples": [examples]}, {"statistics": [statistics]}, {})
+    options = {"stats_options_json": schemas.statistics_options().to_json()}
+    statistics_gen.Executor().Do({"examples": [examples]}, {"statistics": [statistics]}, options)
     validator.Executor().Do(
         {"statistics": [statistics], "schema": [schema]}, {"anomalies": [anomalies]}, {}
     )
@@ -121,6 +122,15 @@ def test_what_pair_example_gen_writes_has_no_anomalies_but_its_attributes(exampl
     assert content["passed"]
     with pytest.raises(anomaly_gate.DataAnomalyError, match="train, light: New column"):
         anomaly_gate.Executor().Do(inputs, outputs, {**gate, "allowed_new_columns": "[]"})
+
+
+def test_photos_are_bytes_and_nobody_counts_which_there_are(examples, tmp_path):
+    validate(examples["images"], "images", tmp_path)
+    content = (tmp_path / "statistics/Split-train/FeatureStats.pb").read_bytes()
+    found = statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
+    kinds = {each.path.step[0]: each.WhichOneof("stats") for each in found.datasets[0].features}
+    assert kinds["image_encoded"] == "bytes_stats"
+    assert kinds["image_id"] == kinds["light"] == "string_stats"
 
 
 @pytest.mark.parametrize(
