@@ -48,23 +48,14 @@ def outputs_on(made: Cluster, folder: Path, **settings: str) -> dict[str, Any]:
     return outputs_of(folder, FACEAUTH__BEAM=beam, **settings)
 
 
-def test_spark_inside_the_job_server_writes_the_same_records(
-    tmp_path: Path, request: pytest.FixtureRequest
+@pytest.mark.parametrize("engine", ["flink", "spark"])
+def test_a_cluster_inside_the_job_server_writes_the_same_records(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    needs("spark")
+    needs(engine)
     expected = request.getfixturevalue("expected")
-    with cluster("spark", tmp_path / "cluster") as made:
+    with cluster(engine, tmp_path / "cluster") as made:
         assert outputs_on(made, tmp_path / "there") == expected
-
-
-def test_flink_inside_the_job_server_writes_the_same_records_without_a_table_of_images(
-    tmp_path: Path,
-) -> None:
-    needs("flink")
-    without = {"FACEAUTH__DATA__IMAGES_IN_MEMORY": "0"}
-    expected = outputs_of(tmp_path / "here", **without)
-    with cluster("flink", tmp_path / "cluster") as made:
-        assert outputs_on(made, tmp_path / "there", **without) == expected
 
 
 @contextmanager
@@ -96,10 +87,22 @@ def test_flink_loses_a_task_manager_and_writes_the_same_records(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     needs("flink")
-    expected = request.getfixturevalue("expected")
-    with cluster("flink", tmp_path / "cluster", task_managers=2) as made:
+    survives(tmp_path, request.getfixturevalue("expected"))
+
+
+def test_a_task_manager_dies_and_the_records_are_the_same_without_a_table_of_images(
+    tmp_path: Path,
+) -> None:
+    needs("flink")
+    without = {"FACEAUTH__DATA__IMAGES_IN_MEMORY": "0"}
+    survives(tmp_path, outputs_of(tmp_path / "here", **without), **without)
+
+
+def survives(folder: Path, expected: dict[str, Any], **settings: str) -> None:
+    """Kills a task manager in the middle of the second job, and compares what is written."""
+    with cluster("flink", folder / "cluster", task_managers=2) as made:
         with one_killed(made) as killed:
-            assert outputs_on(made, tmp_path / "there") == expected
+            assert outputs_on(made, folder / "there", **settings) == expected
         [job] = killed
         # It was in the middle of that job, which came to its end without it.
         assert made.ask(f"/jobs/{job}")["state"] == "FINISHED"
