@@ -4,8 +4,9 @@
 
 Runs the pipeline of ``lfw.yaml``, hardly trained, on Flink with two task managers here: with few
 photos, with more, and with those and more pairs. All is done as with more data than fits memory: no
-table of images, pairs drawn by workers, embeddings joined by key, sketches of the scores. A job
-belongs to the component that ran when it began.
+table of images, pairs drawn by workers, sketches of the scores; but for the embeddings, of which a
+megabyte holds those of more photos than these. A job belongs to the component that ran when it
+began.
 
 Shuffled is what a task takes in by a hash of its key, or by turns: it may come from any machine.
 What a task hands to the next one in its own process is not, nor what goes between Flink and Beam's
