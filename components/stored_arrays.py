@@ -1,7 +1,6 @@
 """Arrays that one step leaves for another in a file, wherever artifacts are."""
 
 import io
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,17 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tfx.dsl.io import fileio
 
+from components.whole_file import write_whole
+
 
 def write_arrays(path: str, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Writes arrays by their names, whole or not at all."""
     content = io.BytesIO()
     # By number, since an attribute may have any name: arr_0 are the names, arr_1 the first of them.
     np.savez(content, np.array(list(arrays)), *arrays.values())
-    fileio.makedirs(path.rpartition("/")[0])
-    part = f"{path}.{uuid.uuid4().hex}.part"
-    with fileio.open(part, "wb") as file:
-        file.write(content.getvalue())
-    fileio.rename(part, path, overwrite=True)
+    write_whole(path, content.getvalue())
 
 
 def read_arrays(path: str) -> dict[str, NDArray[Any]]:

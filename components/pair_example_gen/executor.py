@@ -29,6 +29,7 @@ from components.pair_example_gen.sources import (
     read_some_images,
 )
 from components.pair_example_gen.splitting import split_images
+from components.pair_example_gen.told import told_by
 from components.pair_example_gen.write_images import WriteImages
 from faces import CANVASES
 
@@ -62,9 +63,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             wanted = f"{CANVASES[config.align].model_dump_json()} {config.face}"
             kept = KeptFaces(exec_properties["kept_faces"], code, wanted)
             kept.clean()
-        write = WriteImages(config, attribute_names(config), images_artifact.uri, kept)
-
         table = read_some_images(config)
+        names = attribute_names(config) if table is None else table.attribute_names
+        write = WriteImages(config, names, images_artifact.uri, kept)
         if table is None:
             logging.info("More than %d images: listed in Beam", config.images_in_memory)
             ManyImages(self._make_beam_pipeline, config, write, pairs_artifact.uri).make()
@@ -96,24 +97,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
 
         reports = self._write_images(splits, write)
-        quarantined = [
-            *table.unusable,
-            *(row for report in reports for row in report["quarantined"]),
-        ]
-        total = len(table.unusable) + sum(len(images) for images in splits.values())
-        reporting.check_quarantine(quarantined, total, config.max_quarantined)
-        reporting.write_quarantine(write.uri, quarantined)
+        images = sum(len(images) for images in splits.values())
+        quarantined = reporting.tell_quarantine(write.uri, table.unusable, reports, images, config)
         hashes = {
             image_id: bytes.fromhex(code)
             for report in reports
             for image_id, code in report["hashes"]
         }
         found = duplicates.find_duplicates(splits, hashes)
-        reporting.write_duplicates(write.uri, found)
-        duplicates.check_duplicates(found, config)
-        rotated = sum(report["rotated"] for report in reports)
+        reporting.tell_duplicates(write.uri, found, config)
         counts = reporting.count_splits(splits, quarantined)
-        reporting.write_image_summary(write.uri, counts, quarantined, rotated, table.ignored)
+        reporting.write_image_summary(write.uri, counts, quarantined, reports, table.ignored)
 
         reasons = {image_id: reason for image_id, _, reason in quarantined}
         pairs = final_pairs(splits, listed, reasons, config)
@@ -133,19 +127,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             for split, images in splits.items()
             for start in range(0, len(images), _IMAGES_A_SHARD)
         ]
-        # Through a file, since not every runner hands results back to where a pipeline is built.
-        path = os.path.join(write.uri, records.UNFINISHED, "inspected.jsonl")
-        fileio.makedirs(os.path.dirname(path))
-        with self._make_beam_pipeline() as pipeline:
-            _ = (
+
+        def steps(pipeline: Any) -> Any:
+            return (
                 pipeline
                 | "ImageShards" >> beam.Create(shards)
                 | "WriteImages" >> beam.ParDo(write)
                 | "ToJson" >> beam.Map(json.dumps)
-                | "WriteReports" >> beam.io.WriteToText(path, num_shards=1, shard_name_template="")
             )
-        with fileio.open(path) as lines:
-            return [json.loads(line) for line in lines]
+
+        path = os.path.join(write.uri, records.UNFINISHED, "inspected.jsonl")
+        return list(told_by(self._make_beam_pipeline, path, steps))
 
     def _write_pairs(
         self,

@@ -3,13 +3,13 @@
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 from tfx.dsl.io import fileio
 
 from components.pair_example_gen.images import Found, ImageFacts
+from components.whole_file import write_whole
 
 
 class KeptFaces:
@@ -46,11 +46,7 @@ class KeptFaces:
         data, facts = make(photo)
         known = {"reason": facts} if isinstance(facts, str) else {"facts": facts._asdict()}
         line = json.dumps({**known, "sha256": hashlib.sha256(data).hexdigest()})
-        fileio.makedirs(os.path.dirname(path))
-        part = f"{path}.{uuid.uuid4().hex}.part"
-        with fileio.open(part, "wb") as file:
-            file.write(line.encode() + b"\n" + data)
-        fileio.rename(part, path, overwrite=True)
+        write_whole(path, line.encode() + b"\n" + data)
         return data, facts
 
 

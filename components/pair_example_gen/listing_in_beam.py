@@ -5,9 +5,7 @@ whatever the number of workers. Each is a file of names until its images are rea
 """
 
 import json
-import os
 import posixpath
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -23,6 +21,7 @@ from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.hash_bounds import Bounds, FindBounds
 from components.pair_example_gen.sources import Image, Listing, listed_twice, two_spellings
 from components.pair_example_gen.splitting import hash_fraction, in_two_splits
+from components.whole_file import write_whole
 from serving.names import one_name
 
 # A shard holds about so many images: its people are whole.
@@ -240,17 +239,14 @@ def _by_shard(person: _Person, seed: int, images: Mapping[str, int]) -> tuple[st
 
 def _write_names(shard: tuple[str, Iterable[tuple[str, list[_Row]]]], folder: str) -> str:
     split, _, name = shard[0].partition("/")
-    path = _path(folder, split, name)
-    fileio.makedirs(os.path.dirname(path))
-    part = f"{path}.{uuid.uuid4().hex}.part"
     people = sorted(shard[1], key=lambda person: person[0])
-    with fileio.open(part, "w") as file:
-        for identity, rows in people:
-            for image_id, _, attributes, *_ in sorted(rows):
-                file.write(json.dumps([image_id, identity, attributes]) + "\n")
-    fileio.rename(part, path, overwrite=True)
-    images = sum(len(rows) for _, rows in people)
-    return json.dumps({"shard": [split, name, images, len(people)]})
+    lines = [
+        json.dumps([image_id, identity, attributes]) + "\n"
+        for identity, rows in people
+        for image_id, _, attributes, *_ in sorted(rows)
+    ]
+    write_whole(_path(folder, split, name), "".join(lines).encode())
+    return json.dumps({"shard": [split, name, len(lines), len(people)]})
 
 
 def _path(folder: str, split: str, name: str) -> str:

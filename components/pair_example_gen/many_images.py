@@ -36,8 +36,9 @@ from components.pair_example_gen.planning import (
     warn_of_few_people,
 )
 from components.pair_example_gen.records import UNFINISHED
-from components.pair_example_gen.sources import Image, attribute_names
+from components.pair_example_gen.sources import Image
 from components.pair_example_gen.splitting import no_images
+from components.pair_example_gen.told import told_by
 from components.pair_example_gen.write_images import WriteImages
 from components.side_by_side import side_by_side
 from components.stored_arrays import read_arrays, write_arrays
@@ -82,7 +83,7 @@ class ManyImages:
         self, make_pipeline: _MakePipeline, config: DataConfig, write: WriteImages, pairs_uri: str
     ):
         self._pipeline, self._config, self._write = make_pipeline, config, write
-        self._images_uri, self._pairs_uri = write.uri, pairs_uri
+        self._pairs_uri = pairs_uri
         self._folder = f"{write.uri}/{UNFINISHED}"
 
     def make(self) -> None:
@@ -93,21 +94,11 @@ class ManyImages:
         """
         listed = self._list()
         reports = self._write_images()
-        quarantined = [
-            *listed.unusable,
-            *(row for report in reports for row in report["quarantined"]),
-        ]
-        total = len(listed.unusable) + sum(shard.images for shard in listed.shards)
-        reporting.check_quarantine(quarantined, total, self._config.max_quarantined)
-        reporting.write_quarantine(self._images_uri, quarantined)
-        found = self._duplicates(reports)
-        reporting.write_duplicates(self._images_uri, found)
-        duplicates.check_duplicates(found, self._config)
-        rotated = sum(report["rotated"] for report in reports)
+        uri, images = self._write.uri, sum(shard.images for shard in listed.shards)
+        quarantined = reporting.tell_quarantine(uri, listed.unusable, reports, images, self._config)
+        reporting.tell_duplicates(uri, self._duplicates(reports), self._config)
         counts = {split: _count(split, reports) for split in features.SPLITS}
-        reporting.write_image_summary(
-            self._images_uri, counts, quarantined, rotated, listed.ignored
-        )
+        reporting.write_image_summary(uri, counts, quarantined, reports, listed.ignored)
         reasons = {image_id: reason for image_id, _, reason in quarantined}
         given = {split: listed.splits[split] for split in listed.pairs}
         usable = {split: count.images for split, count in counts.items()}
@@ -128,16 +119,7 @@ class ManyImages:
         reporting.write_pair_summary(self._pairs_uri, in_order)
 
     def _run(self, name: str, steps: Callable[[Any], Any]) -> Iterator[Any]:
-        """Runs a pipeline; yields the JSON values that its steps give as text."""
-        # Through a file, since not every runner hands results back to where a pipeline is built.
-        path = f"{self._folder}/{name}.jsonl"
-        fileio.makedirs(self._folder)
-        with self._pipeline() as pipeline:
-            _ = steps(pipeline) | "Told" >> beam.io.WriteToText(
-                path, num_shards=1, shard_name_template=""
-            )
-        with fileio.open(path) as lines:
-            yield from map(json.loads, lines)
+        return told_by(self._pipeline, f"{self._folder}/{name}.jsonl", steps)
 
     def _list(self) -> _Listed:
         config = self._config
@@ -193,7 +175,7 @@ class ManyImages:
 
     def _write_images(self) -> list[dict[str, Any]]:
         """Writes the usable images; returns what ``_WriteShard`` tells of each shard."""
-        write = _WriteShard(self._folder, self._write, attribute_names(self._config))
+        write = _WriteShard(self._folder, self._write)
 
         def steps(pipeline: Any) -> Any:
             return (
@@ -237,17 +219,14 @@ class ManyImages:
         of = np.searchsorted(ends, drawn, side="right")
         looked_at = [
             # Counted from the shard's end.
-            Hashed(**read_arrays(self._hashes(names[at]))).take(
+            Hashed(**read_arrays(_hashes(self._folder, names[at]))).take(
                 (drawn[of == at] - ends[at]).tolist()
             )
             for at in np.unique(of).tolist()
         ]
         if looked_at:
-            parts = side_by_side(read_arrays, map(self._hashes, names))
+            parts = side_by_side(read_arrays, (_hashes(self._folder, name) for name in names))
             duplicates.refuse_one_picture(_joined(looked_at), (Hashed(**part) for part in parts))
-
-    def _hashes(self, name: str) -> str:
-        return _hashes(self._folder, name)
 
     def _drawing(self, split: str, number: int, reports: Sequence[Mapping[str, Any]]) -> Drawing:
         its = [report for report in reports if report["shard"][0] == split]
@@ -274,7 +253,7 @@ class ManyImages:
         of_lists: Mapping[str, Any],
         drawings: Sequence[Drawing],
     ) -> None:
-        shards = leave_pairs(self._pairs_uri, attribute_names(self._config), splits, of_lists)
+        shards = leave_pairs(self._pairs_uri, self._write.attribute_names, splits, of_lists)
         for drawing in drawings:
             drawing.leave(self._pairs_uri)
         with self._pipeline() as pipeline:
@@ -291,8 +270,8 @@ class ManyImages:
 class _WriteShard(beam.DoFn):
     """Writes the images of a shard, and beside them what pairs need of those that are usable."""
 
-    def __init__(self, folder: str, write: WriteImages, attributes: Sequence[str]):
-        self._folder, self._write, self._attributes = folder, write, attributes
+    def __init__(self, folder: str, write: WriteImages):
+        self._folder, self._write = folder, write
 
     def process(self, shard: ListedShard) -> Iterator[dict[str, Any]]:
         images = read_shard(self._folder, shard)
@@ -300,7 +279,7 @@ class _WriteShard(beam.DoFn):
         left_out = {image_id for image_id, *_ in report["quarantined"]}
         usable = [image for image in images if image.image_id not in left_out]
         path = f"{self._folder}/columns/{shard.split}/{shard.name}.npz"
-        write_arrays(path, columns_of(usable, self._attributes))
+        write_arrays(path, columns_of(usable, self._write.attribute_names))
         hashes = {image_id: bytes.fromhex(code) for image_id, code in report["hashes"]}
         hashed = duplicates.hashed_images({shard.split: usable}, hashes)
         write_arrays(_hashes(self._folder, f"{shard.split}/{shard.name}"), hashed._asdict())

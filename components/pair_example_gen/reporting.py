@@ -4,13 +4,19 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from absl import logging
 from tfx.utils import io_utils
 
-from components.pair_example_gen.duplicates import DUPLICATES_FILE, Duplicate, rows_of
+from components.pair_example_gen.config import DataConfig
+from components.pair_example_gen.duplicates import (
+    DUPLICATES_FILE,
+    Duplicate,
+    check_duplicates,
+    rows_of,
+)
 from components.pair_example_gen.errors import DataError
 from components.pair_example_gen.planning import SplitPairs, parts_of
 from components.pair_example_gen.records import SUMMARY_FILE
@@ -22,6 +28,35 @@ Quarantined = Sequence[str]
 QUARANTINE_FILE = "quarantine.csv"
 
 _IDS_IN_MESSAGES = 5
+
+
+def tell_quarantine(
+    uri: str,
+    unusable: Iterable[Quarantined],
+    reports: Iterable[Mapping[str, Any]],
+    images: int,
+    config: DataConfig,
+) -> list[Quarantined]:
+    """Writes what is quarantined, if it is not too much.
+
+    Args:
+      uri: Of the images artifact.
+      unusable: As in ``ImageTable``.
+      reports: Of ``WriteImages``.
+      images: How many were to be read.
+      config: How much may be.
+
+    Returns:
+      Image id, identity and reason of each.
+
+    Raises:
+      DataError: It is more.
+    """
+    unread = list(unusable)
+    quarantined = [*unread, *(row for report in reports for row in report["quarantined"])]
+    check_quarantine(quarantined, len(unread) + images, config.max_quarantined)
+    write_quarantine(uri, quarantined)
+    return quarantined
 
 
 def check_quarantine(quarantined: Sequence[Quarantined], total: int, max_share: float) -> None:
@@ -55,6 +90,16 @@ def write_quarantine(uri: str, quarantined: Sequence[Quarantined]) -> None:
     writer.writerow(["image_id", "identity", "reason"])
     writer.writerows(sorted(map(tuple, quarantined)))
     io_utils.write_string_file(f"{uri}/{QUARANTINE_FILE}", text.getvalue())
+
+
+def tell_duplicates(uri: str, duplicates: Sequence[Duplicate], config: DataConfig) -> None:
+    """Writes which photos are alike, whether or not they are too many.
+
+    Raises:
+      DataError: They are.
+    """
+    write_duplicates(uri, duplicates)
+    check_duplicates(duplicates, config)
 
 
 def write_duplicates(uri: str, duplicates: Sequence[Duplicate]) -> None:
@@ -102,7 +147,7 @@ def write_image_summary(
     uri: str,
     splits: Mapping[str, SplitCounts],
     quarantined: Sequence[Quarantined],
-    rotated: int,
+    reports: Iterable[Mapping[str, Any]],
     ignored: int,
 ) -> None:
     """Writes counts of the images artifact.
@@ -111,9 +156,10 @@ def write_image_summary(
       uri: The artifact.
       splits: What is in each split.
       quarantined: Image id, identity and reason of each unusable image.
-      rotated: How many usable images EXIF asks to turn.
+      reports: Of ``WriteImages``.
       ignored: How many files below the root are not named like images.
     """
+    rotated = sum(report["rotated"] for report in reports)
     if rotated:
         logging.warning(
             "%d images have an EXIF orientation, which the pipeline does not follow: their faces "

@@ -40,7 +40,7 @@ class WriteImages(beam.DoFn):
         self._kept = kept
         self._root = config.images
         self._config = config
-        self._attribute_names = tuple(attribute_names)
+        self.attribute_names = tuple(attribute_names)
         self._read = beam.metrics.Metrics.counter("PairExampleGen", "images_read")
         self._quarantined = beam.metrics.Metrics.counter("PairExampleGen", "images_quarantined")
 
@@ -95,4 +95,4 @@ class WriteImages(beam.DoFn):
             code = duplicates.picture_hash(data)
             if code is not None:
                 report["hashes"].append((image.image_id, code.hex()))
-            yield records.image_example(image, data, facts, self._attribute_names)
+            yield records.image_example(image, data, facts, self.attribute_names)

@@ -3,12 +3,13 @@
 import hashlib
 import io
 import os
-import uuid
 import zipfile
 from collections.abc import Collection
 
 import numpy as np
 from tfx.dsl.io import fileio
+
+from components.whole_file import write_whole
 
 
 def shard_key(path: str, wanted: Collection[bytes]) -> str:
@@ -59,12 +60,7 @@ class KeptEmbeddings:
             return
         content = io.BytesIO()
         np.savez(content, embeddings=embeddings)
-        path = self._path(network, key)
-        fileio.makedirs(os.path.dirname(path))
-        part = f"{path}.{uuid.uuid4().hex}.part"
-        with fileio.open(part, "wb") as file:
-            file.write(content.getvalue())
-        fileio.rename(part, path, overwrite=True)
+        write_whole(self._path(network, key), content.getvalue())
 
     def clean(self, networks: Collection[str]) -> None:
         """Deletes what belongs to other networks."""
