@@ -46,19 +46,12 @@ def write_rows(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     """Writes columns of bytes, ints or floats as a TFRecord file."""
     import tensorflow as tf
 
+    from components.pair_example_gen.records import example_of
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as file:
         for row in zip(*columns.values(), strict=True):
-            example = tf.train.Example()
-            for name, value in zip(columns, row, strict=True):
-                feature = example.features.feature[name]
-                if isinstance(value, bytes):
-                    feature.bytes_list.value.append(value)
-                elif isinstance(value, int):
-                    feature.int64_list.value.append(value)
-                else:
-                    feature.float_list.value.append(value)
-            file.write(example.SerializeToString())
+            file.write(example_of(dict(zip(columns, row, strict=True))))
 
 
 def pair_columns(photos: int, count: int) -> dict[str, list[Any]]:

@@ -13,7 +13,6 @@ import argparse
 import csv
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
@@ -24,12 +23,11 @@ from typing import Any, Final
 from benchmarks import held, shuffle
 from benchmarks.faces import Source, find_source, named_pairs
 from benchmarks.held import Held
-from benchmarks.scale_model import TRAIN_SHARE, VAL_SHARE, Measured
+from benchmarks.scale_model import Measured
 from benchmarks.scale_tables import NOT_MEASURED, OWN_PAIRS, Asked, Found, Prices, tables
 from benchmarks.shuffle import Shuffled
-from components.pair_example_gen.splitting import hash_fraction
-from pipeline.config import PROJECT, load_config
-from pipeline.launcher.events import SUFFIX
+from benchmarks.whole_runs import events_of, run_pipeline, split_of
+from pipeline.config import PROJECT
 from pipeline.launcher.records import last_run
 from scripts.clusters.cluster import ClusterError
 
@@ -57,14 +55,7 @@ def write_photos(source: Source, photos: int, pairs: int, folder: Path) -> dict[
         for copy in range(copies)
         for path, person in source.images
     ][:photos]
-
-    def split(person: str) -> str:
-        fraction = hash_fraction(0, person)
-        if fraction < TRAIN_SHARE:
-            return "train"
-        return "val" if fraction < TRAIN_SHARE + VAL_SHARE else "test"
-
-    rows = [(path, person, split(person)) for path, person in listed]
+    rows = [(path, person, split_of(person)) for path, person in listed]
     test = [(path, person) for path, person, where in rows if where == "test"]
     for name, header, table in (
         ("images.csv", ("image", "identity", "split"), rows),
@@ -92,27 +83,15 @@ def run(source: Source, photos: int, pairs: int, work: Path) -> Measured:
     data = write_photos(source, photos, pairs, folder)
     given = {
         "FACEAUTH__DATA": json.dumps(data),
-        "FACEAUTH__RUNS_DIR": str(folder / "runs"),
-        "FACEAUTH__SERVING__BASE_DIR": str(folder / "models"),
         "FACEAUTH__EVALUATION__THRESHOLDS": '[{"metric": "auc", "min": 0.0}]',
     }
-    clean = {name: text for name, text in os.environ.items() if not name.startswith("FACEAUTH")}
-    command = [sys.executable, "-m", "pipeline.faceauth", "run", "--config", str(CONFIG)]
-    print(f"running {photos:,} photos and {pairs:,} pairs ...", file=sys.stderr)
-    done = subprocess.run(
-        command, cwd=PROJECT, env={**clean, **given}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"the run of {photos} photos failed:\n{done.stdout[-3000:]}")
-    config = load_config(CONFIG, given)
-    return measured(config.root)
+    what = f"{photos:,} photos and {pairs:,} pairs"
+    return measured(run_pipeline(CONFIG, folder, given, what))
 
 
 def measured(root: Path) -> Measured:
     """What the last run in a pipeline's folder cost."""
-    log = max((root / "logs").glob(f"*{SUFFIX}"))
-    ended = [json.loads(line) for line in log.read_text().splitlines()][-1]
-    costs: dict[str, Any] = ended["costs"]
+    costs: dict[str, Any] = events_of(root)[-1]["costs"]
     record = last_run(root / "metadata.sqlite")
     if record is None:
         raise RuntimeError(f"{root} has no run")

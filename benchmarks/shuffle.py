@@ -15,8 +15,6 @@ workers on one machine, pixels included.
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -26,9 +24,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from benchmarks.faces import Source, find_source
-from components.pair_example_gen.splitting import hash_fraction
-from pipeline.config import PROJECT, load_config
-from pipeline.launcher.events import SUFFIX
+from benchmarks.whole_runs import events_of, run_pipeline, split_of
+from pipeline.config import PROJECT
 from scripts.clusters.cluster import Cluster, cluster
 
 RUNS: Final = ((1_000, 1_000), (3_700, 1_000), (3_700, 8_000))
@@ -75,19 +72,9 @@ def _run(made: Cluster, source: Source, photos: int, pairs: int, work: Path) -> 
         **LARGE,
         "FACEAUTH__BEAM": json.dumps(made.section),
         "FACEAUTH__DATA": json.dumps(_data(source, photos, pairs, folder)),
-        "FACEAUTH__RUNS_DIR": str(folder / "runs"),
-        "FACEAUTH__SERVING__BASE_DIR": str(folder / "models"),
     }
-    clean = {name: text for name, text in os.environ.items() if not name.startswith("FACEAUTH")}
-    command = [sys.executable, "-m", "pipeline.faceauth", "run", "--config", str(CONFIG)]
-    print(f"running {photos:,} photos and {pairs:,} pairs on Flink ...", file=sys.stderr)
-    done = subprocess.run(
-        command, cwd=PROJECT, env={**clean, **given}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"the run of {photos} photos failed:\n{done.stdout[-3000:]}")
-    log = max((load_config(CONFIG, given).root / "logs").glob(f"*{SUFFIX}"))
-    events = [json.loads(line) for line in log.read_text().splitlines()]
+    what = f"{photos:,} photos and {pairs:,} pairs on Flink"
+    events = events_of(run_pipeline(CONFIG, folder, given, what))
     made_of = events[-1]["costs"]["PairExampleGen"]["counters"]
     return Shuffled(made_of["images"], made_of["pairs"], _shuffled(made, events))
 
@@ -131,9 +118,7 @@ def _data(source: Source, photos: int, pairs: int, folder: Path) -> dict[str, An
     folder.mkdir(parents=True)
     rows = ["image,identity,split"]
     for path, person in source.images[:photos]:
-        fraction = hash_fraction(0, person)
-        split = "train" if fraction < 0.4 else "val" if fraction < 0.7 else "test"
-        rows.append(f"{path},{person},{split}")
+        rows.append(f"{path},{person},{split_of(person)}")
     (folder / "images.csv").write_text("\n".join(rows), encoding="utf-8")
     return {
         "align": "none",

@@ -23,7 +23,7 @@ def image_example(
     image: "Image", data: bytes, facts: "ImageFacts", attribute_names: Iterable[str]
 ) -> bytes:
     """A serialised row of the images artifact."""
-    return _example(
+    return example_of(
         {
             features.IMAGE_ID: image.image_id,
             features.IDENTITY: image.identity,
@@ -61,7 +61,8 @@ def write_shard(uri: str, split: str, name: str, records: Iterable[bytes]) -> No
     fileio.rename(temporary, final, overwrite=True)
 
 
-def _example(values: Mapping[str, str | bytes | int | float]) -> bytes:
+def example_of(values: Mapping[str, str | bytes | int | float]) -> bytes:
+    """A serialised example with one value a feature; the same values give the same bytes."""
     example = tf.train.Example()
     # Filled in place: half the time of building the messages one inside the other.
     feature = example.features.feature

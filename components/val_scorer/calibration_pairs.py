@@ -52,23 +52,13 @@ class CalibrationPairs:
     distances: dict[str, np.ndarray]
 
     @property
-    def identities_a(self) -> np.ndarray:
-        """str ``[P]``, who the first images show."""
-        return self.identities[self.a]
-
-    @property
-    def identities_b(self) -> np.ndarray:
-        """str ``[P]``, who the second images show."""
-        return self.identities[self.b]
-
-    @property
     def numbers_a(self) -> np.ndarray:
-        """int32 ``[P]``, the same as numbers that rise with the names: a twentieth of the bytes."""
+        """int32 ``[P]``, who the first images show, as numbers that rise with the names."""
         return self._numbers[self.a]
 
     @property
     def numbers_b(self) -> np.ndarray:
-        """int32 ``[P]``, likewise of the second images."""
+        """int32 ``[P]``, who the second images show, likewise."""
         return self._numbers[self.b]
 
     @cached_property

@@ -16,22 +16,14 @@ from components.artifacts import (
     read_rows,
     split_files,
 )
+from components.pair_example_gen.records import example_of
 
 
 def write(path: Path, *rows: dict[str, bytes | int | float]) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for row in rows:
-            example = tf.train.Example()
-            for name, value in row.items():
-                feature = example.features.feature[name]
-                if isinstance(value, bytes):
-                    feature.bytes_list.value.append(value)
-                elif isinstance(value, int):
-                    feature.int64_list.value.append(value)
-                else:
-                    feature.float_list.value.append(value)
-            writer.write(example.SerializeToString())
+            writer.write(example_of(row))
     return str(path)
 
 

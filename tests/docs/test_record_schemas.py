@@ -59,8 +59,8 @@ def scored_pairs() -> ScoredPairs:
         distances=distances,
         baseline_scores=scores,
         baseline_distances=distances,
-        identities_a=pairs.identities_a.astype(np.bytes_),
-        identities_b=pairs.identities_b.astype(np.bytes_),
+        identities_a=pairs.identities[pairs.a].astype(np.bytes_),
+        identities_b=pairs.identities[pairs.b].astype(np.bytes_),
         slices={
             "pair_set": np.full(len(scores), b"sampled"),
             "light": np.where(pairs.a % 2 == 0, b"dim", b"bright"),

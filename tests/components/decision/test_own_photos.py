@@ -89,7 +89,7 @@ def test_a_list_names_pairs_and_folders_people(root, tmp_path):
     path.write_text("Ada/1.png,Ada/2.png,1\nBob/1.png,Cat/1.png,0\n")
     pairs, _ = score_photos(MeanGrey(), photos_of(path, root), [])
     assert pairs.distances["plain"].tolist() == [4, 150]
-    assert pairs.identities_b.tolist() == ["Ada", "Cat"]
+    assert pairs.identities[pairs.b].tolist() == ["Ada", "Cat"]
     path.write_text("Ada/1.png,Ada/2.png,1\nAda/1.png,Cat/1.png,1\n")
     with pytest.raises(DataError, match=r"line 2: label 1 for 'Ada/1.png' and 'Cat/1.png'"):
         photos_of(path, root)

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 from apache_beam.io.gcp import gcsio
+from executor_runs import files, run_with_table, run_without_table
 from google_storage import Bucket, served
-from tfx.types import standard_artifacts
 
 from components.pair_example_gen.config import DataConfig
 from components.pair_example_gen.digest import fingerprint
 from components.pair_example_gen.errors import DataError
-from components.pair_example_gen.executor import Executor
 from components.pair_example_gen.images import MISSING, read_as
 from components.pair_example_gen.pair_lists import read_pair_list
 from components.pair_example_gen.sources import read_images
@@ -55,25 +54,14 @@ def test_the_images_of_a_bucket_are_those_of_the_same_folder(faces, bucket):
     assert read_images(config(ROOT)) == read_images(config(faces))
 
 
-@pytest.mark.parametrize("in_memory", [1_000, 0], ids=["with a table", "without"])
-def test_the_artifacts_of_a_bucket_are_those_of_the_same_folder(faces, tmp_path, in_memory):
-    for images, folder in ((faces, "here"), (ROOT, "there")):
-        made = {}
-        for key in ("images", "pairs"):
-            made[key] = [standard_artifacts.Examples()]
-            made[key][0].uri = str(tmp_path / folder / key)
-            Path(made[key][0].uri).mkdir(parents=True)
-        of_images = config(images, images_in_memory=in_memory)
-        Executor(None).Do({}, made, {"data_config": of_images.model_dump_json()})
-    files = sorted(each.relative_to(tmp_path / "here") for each in (tmp_path / "here").rglob("*"))
-    assert files == sorted(
-        each.relative_to(tmp_path / "there") for each in (tmp_path / "there").rglob("*")
+@pytest.mark.parametrize("run", [run_with_table, run_without_table])
+def test_the_artifacts_of_a_bucket_are_those_of_the_same_folder(faces, tmp_path, run):
+    here, there = (
+        [files(made) for made in run(config(images), tmp_path / folder)]
+        for images, folder in ((faces, "here"), (ROOT, "there"))
     )
-    assert any(each.name.startswith("images-") for each in files)
-    for each in files:
-        if (tmp_path / "here" / each).is_file():
-            here, there = (tmp_path / side / each for side in ("here", "there"))
-            assert here.read_bytes() == there.read_bytes(), each
+    assert here == there
+    assert any("/images-" in path for path in here[0])
 
 
 def test_the_fingerprint_is_of_sizes_and_times_and_fetches_no_image(faces, bucket):

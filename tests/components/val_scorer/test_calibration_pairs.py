@@ -51,8 +51,8 @@ def test_distances_by_hand():
     assert found.distances.keys() == {"plain"}
     assert found.distances["plain"].tolist() == [10, 100, 100]
     assert found.labels.tolist() == [1, 0, 0]
-    assert found.identities_a.tolist() == ["ada", "ada", "bob"]
-    assert found.identities_b.tolist() == ["ada", "bob", "ada"]
+    assert found.identities[found.a].tolist() == ["ada", "ada", "bob"]
+    assert found.identities[found.b].tolist() == ["ada", "bob", "ada"]
     assert (found.people, found.couples, found.images) == (2, 1, 3)
 
 

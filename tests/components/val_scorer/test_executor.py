@@ -12,9 +12,11 @@ from apache_beam.utils import shared
 from PIL import Image
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
+from toy_models import Toy
 
 from components.exported_model import ExportedModel
 from components.local_copies import local_folder
+from components.pair_example_gen.records import example_of
 from components.val_scorer import calibration_pairs
 from components.val_scorer.artifact import CalibrationPairs as Artifact
 from components.val_scorer.calibration_pairs import CalibrationPairs, score_copies
@@ -29,7 +31,7 @@ PAIRS = [("ada/2", "ada/1"), ("ada/1", "bob/1"), ("cat/é", "bob/2"), ("bob/2", 
 LABELS = [1, 0, 0, 1]
 
 
-class Greys(tf.Module):
+class Greys(Toy):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
     def embed(self, image):
         def halves(file):
@@ -40,23 +42,11 @@ class Greys(tf.Module):
 
         return {"embedding": tf.map_fn(halves, image, fn_output_signature=tf.float32)}
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, 2], tf.float32, name="embedding_a"),
-            tf.TensorSpec([None, 2], tf.float32, name="embedding_b"),
-        ]
-    )
-    def compare(self, embedding_a, embedding_b):
-        distance = tf.norm(embedding_a - embedding_b, axis=1)
-        return {"distance": distance, "score": 1 / (1 + distance), "same": distance <= 1}
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    toy = Greys()
-    signatures = {"embed": toy.embed, "compare": toy.compare}
-    tf.saved_model.save(toy, str(folder / "Format-Serving"), signatures=signatures)
+    Greys().save(folder)
     return folder
 
 
@@ -74,14 +64,7 @@ def write(path: str, rows: list[dict[str, bytes | int]]) -> str:
     tf.io.gfile.makedirs(path.rpartition("/")[0])
     with tf.io.TFRecordWriter(path) as writer:
         for row in rows:
-            example = tf.train.Example()
-            for name, value in row.items():
-                feature = example.features.feature[name]
-                if isinstance(value, int):
-                    feature.int64_list.value.append(value)
-                else:
-                    feature.bytes_list.value.append(value)
-            writer.write(example.SerializeToString())
+            writer.write(example_of(row))
     return path
 
 
